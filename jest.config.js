@@ -1,0 +1,22 @@
+const shared = { testEnvironment: 'node', transform: {} };
+
+/** Tests run on what ships: the compiled code under dist/. @type {import('jest').Config} */
+export default {
+  coverageProvider: 'v8',
+  workerIdleMemoryLimit: '1GB',
+  maxWorkers: 2,
+  projects: [
+    {
+      ...shared,
+      displayName: 'pure',
+      roots: ['<rootDir>/dist/apps', '<rootDir>/dist/libs'],
+      testMatch: ['**/*.spec.js'],
+    },
+    {
+      ...shared,
+      displayName: 'whole',
+      roots: ['<rootDir>/dist/test'],
+      testMatch: ['**/*.spec.js'],
+    },
+  ],
+};
