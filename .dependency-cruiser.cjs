@@ -13,14 +13,15 @@ const may = (room, ...rooms) => ({
 module.exports = {
   forbidden: [
     may('libs/events'),
+    may('libs/settings'),
     may('libs/wechat'),
     may('libs/store', 'events'),
     may('libs/identity', 'events', 'store', 'wechat'),
     may('libs/consumer', 'events'),
-    may('apps/api', 'events', 'identity', 'store', 'wechat'),
-    may('apps/relay', 'events', 'identity', 'store'),
-    may('apps/sandbox', 'wechat'),
-    may('apps/sibling', 'consumer', 'events'),
+    may('apps/api', 'events', 'identity', 'store', 'wechat', 'settings'),
+    may('apps/relay', 'events', 'identity', 'store', 'settings'),
+    may('apps/sandbox', 'wechat', 'settings'),
+    may('apps/sibling', 'consumer', 'events', 'settings'),
     {
       name: 'no-circles',
       comment: 'A circle has no bottom to start reading from.',

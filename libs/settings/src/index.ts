@@ -1,0 +1,126 @@
+/** A refusal to start: names the variable, what was found and what is allowed. Never carries a secret's value. */
+export class SettingRefused extends Error {
+  override readonly name = 'SettingRefused';
+}
+
+type Reader<T> = (env: NodeJS.ProcessEnv) => T;
+
+interface Options {
+  /** The value is a secret: a refusal says only that it does not fit. */
+  readonly secret?: boolean;
+}
+
+function found(value: string | undefined, options: Options): string {
+  if (value === undefined || value === '') return 'it is not set';
+  return options.secret === true ? 'its value does not fit (not shown)' : `found "${value.slice(0, 80)}"`;
+}
+
+/** A text that must match; `fallback` undefined means required. An empty variable counts as not set. */
+export function text<T extends string | null>(
+  variable: string,
+  rule: { readonly pattern: RegExp; readonly allowed: string; readonly fallback?: T } & Options,
+): Reader<string | T> {
+  return (env) => {
+    const value = env[variable];
+    if ((value === undefined || value === '') && rule.fallback !== undefined) return rule.fallback;
+    if (value === undefined || !rule.pattern.test(value)) {
+      throw new SettingRefused(`${variable}: ${found(value, rule)}; allowed: ${rule.allowed}`);
+    }
+    return value;
+  };
+}
+
+/** A whole number inside its bounds, both included. */
+export function integer(
+  variable: string,
+  rule: { readonly min: number; readonly max: number; readonly fallback: number },
+): Reader<number> {
+  return (env) => {
+    const value = env[variable];
+    if (value === undefined || value === '') return rule.fallback;
+    const number = Number(value);
+    if (!/^\d{1,15}$/.test(value) || number < rule.min || number > rule.max) {
+      throw new SettingRefused(
+        `${variable}: ${found(value, {})}; allowed: a whole number from ${rule.min} to ${rule.max}`,
+      );
+    }
+    return number;
+  };
+}
+
+/** One word out of a list. */
+export function oneOf<const T extends readonly string[]>(
+  variable: string,
+  words: T,
+  fallback: T[number],
+): Reader<T[number]> {
+  return (env) => {
+    const value = env[variable];
+    if (value === undefined || value === '') return fallback;
+    const word = words.find((candidate) => candidate === value);
+    if (word === undefined)
+      throw new SettingRefused(`${variable}: ${found(value, {})}; allowed: one of ${words.join(', ')}`);
+    return word;
+  };
+}
+
+/** 32 bytes in base64: the key that seals secrets at rest. */
+export function secretsKey(variable: string): Reader<Buffer> {
+  return (env) => {
+    const value = env[variable];
+    const bytes = Buffer.from(value ?? '', 'base64');
+    if (value === undefined || bytes.length !== 32 || !/^[A-Za-z0-9+/]{43}=$/.test(value)) {
+      throw new SettingRefused(
+        `${variable}: ${found(value, { secret: true })}; allowed: 32 bytes in base64 (openssl rand -base64 32)`,
+      );
+    }
+    return bytes;
+  };
+}
+
+const postgresUrl = {
+  pattern: /^postgres(ql)?:\/\/\S+$/,
+  allowed: 'a URL of PostgreSQL 15 or newer, postgresql://…',
+  secret: true,
+};
+
+/** The variables that every process of ours understands the same way (README, "Settings"). */
+export const shared = {
+  databaseUrl: text('DATABASE_URL', postgresUrl),
+  databasePoolMax: integer('DATABASE_POOL_MAX', { min: 2, max: 200, fallback: 10 }),
+  kafkaBrokers: (env: NodeJS.ProcessEnv): readonly string[] =>
+    text('KAFKA_BROKERS', {
+      pattern: /^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$/,
+      allowed: 'host:port, comma-separated, or empty',
+      fallback: '',
+    })(env)
+      .split(',')
+      .filter((broker) => broker !== ''),
+  kafkaTopicPrefix: text('KAFKA_TOPIC_PREFIX', {
+    pattern: /^[A-Za-z0-9._-]{1,100}$/,
+    allowed: 'up to 100 characters of A-Z a-z 0-9 . _ -',
+    fallback: '',
+  }),
+  host: text('HOST', { pattern: /^[A-Za-z0-9.:_-]{1,255}$/, allowed: 'a host name or address', fallback: '127.0.0.1' }),
+  logLevel: oneOf('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
+  eventsRetentionDays: integer('EVENTS_RETENTION_DAYS', { min: 1, max: 3650, fallback: 30 }),
+};
+
+/** Reads every setting once; reports all that is wrong at once, so that a set-up is mended in one go. */
+export function readSettings<T extends Record<string, Reader<unknown>>>(
+  env: NodeJS.ProcessEnv,
+  readers: T,
+): { readonly [K in keyof T]: ReturnType<T[K]> } {
+  const refusals: string[] = [];
+  const settings: Record<string, unknown> = {};
+  for (const [name, read] of Object.entries(readers)) {
+    try {
+      settings[name] = read(env);
+    } catch (error) {
+      if (!(error instanceof SettingRefused)) throw error;
+      refusals.push(error.message);
+    }
+  }
+  if (refusals.length > 0) throw new SettingRefused(refusals.join('\n'));
+  return settings as { [K in keyof T]: ReturnType<T[K]> };
+}
