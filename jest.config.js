@@ -15,6 +15,7 @@ export default {
     {
       ...shared,
       displayName: 'whole',
+      testEnvironment: '<rootDir>/dist/test/harness/environment.js',
       roots: ['<rootDir>/dist/test'],
       testMatch: ['**/*.spec.js'],
     },
