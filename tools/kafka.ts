@@ -269,7 +269,10 @@ async function untilReady(child: Child, brokers: string): Promise<void> {
         if (child.ending !== undefined) throw new Refusal(child.describeEnding());
         await admin.connect();
         const { brokers: known, controller } = await admin.describeCluster();
-        return known.length > 0 && controller !== null;
+        if (known.length === 0 || controller === null) return false;
+        // Asking for a group makes the broker create its offsets topic now rather than under the first consumer.
+        await admin.describeGroups(['unionlink-start']);
+        return true;
       },
       { timeoutMs: START_TIMEOUT_MS, intervalMs: 100, what: `Kafka to answer (see ${child.logFile})` },
     );

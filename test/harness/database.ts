@@ -11,7 +11,7 @@ export interface Database {
   drop(): Promise<void>;
 }
 
-/** A new database with the product's tables, cloned from the migrated template: about 50 ms. */
+/** A new database with the product's tables, cloned from the migrated template: a few tenths of a second. */
 export const freshDatabase = (): Promise<Database> => createDatabase(`TEMPLATE ${services.templateDatabase}`);
 
 /** A new database with nothing in it. */
