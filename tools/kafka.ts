@@ -70,16 +70,10 @@ export async function startKafka({ folder, port: wantedPort }: KafkaOptions): Pr
   }
 }
 
-/** Whether Java and Maven are here; if not, what is missing, in words. */
-export function whyNoKafka(): string | undefined {
-  try {
-    findJava();
-    fetchJars({ onlyCheck: true });
-    return undefined;
-  } catch (error) {
-    if (error instanceof Refusal) return error.message;
-    throw error;
-  }
+/** Makes sure that a broker could be started, fetching it if need be; a Refusal says what is missing and how to get it. */
+export function requireKafka(): void {
+  findJava();
+  fetchJars();
 }
 
 // --- Java ---
@@ -116,7 +110,7 @@ interface Jars {
  * The jars from the cache, or from Maven into the cache. The folder appears under its name only when it is whole, so two
  * runs that fetch at the same time do not see each other's halves; the later one takes the earlier one's.
  */
-function fetchJars({ onlyCheck = false } = {}): Jars {
+function fetchJars(): Jars {
   const pom = join(root, 'tools', 'kafka', 'pom.xml');
   const text = readFileSync(pom, 'utf8');
   const version = /<kafka\.version>([^<]+)</.exec(text)?.[1] ?? 'unknown';
@@ -124,7 +118,6 @@ function fetchJars({ onlyCheck = false } = {}): Jars {
   const jars = join(cacheFolder(), `kafka-${version}-${fingerprint}`);
   if (isWhole(jars)) return { jars, version };
   requireMaven();
-  if (onlyCheck) return { jars, version };
   say(`Fetching Apache Kafka ${version} through Maven, once, into ${jars}`);
   const draft = `${jars}.${process.pid}`;
   rmSync(draft, { recursive: true, force: true });

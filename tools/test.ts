@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { type Child, startChild } from './child.js';
 import { startKafka } from './kafka.js';
-import { Refusal, root, runTool, say } from './machine.js';
+import { root, runTool, say } from './machine.js';
 import { migrate } from './migrate.js';
+import { Interrupted, type Parts, withParts } from './parts.js';
 import { removePostgres, startPostgres } from './postgres.js';
 
 /**
@@ -14,10 +15,7 @@ import { removePostgres, startPostgres } from './postgres.js';
  * stopped again whatever happens. The last line is "N passed, N failed".
  */
 
-/** What is undone at the end, last first. Each waits for its thing to have started. */
-type Undo = () => Promise<void>;
-
-interface Parts {
+interface Services {
   readonly adminUrl: string;
   readonly templateDatabase: string;
   readonly kafkaBrokers: string;
@@ -30,23 +28,19 @@ interface Outcome {
 
 async function main(): Promise<number> {
   const folder = makeFolder();
-  const undo: Undo[] = [];
-  const interruption = waitForSignal();
   let outcome: Outcome | undefined;
   try {
-    const passed = await Promise.race([runAll(folder, undo), interruption]);
-    outcome = passed;
-    return passed.exitCode;
+    outcome = await withParts((parts) => runAll(folder, parts));
+    return outcome.exitCode;
   } finally {
-    for (const step of undo.toReversed()) await step();
     clear(folder, outcome?.exitCode === 0);
     if (outcome !== undefined) say(outcome.summary);
   }
 }
 
-async function runAll(folder: string, undo: Undo[]): Promise<Outcome> {
-  const [database, kafkaBrokers] = await Promise.all([prepareDatabase(folder, undo), prepareKafka(folder, undo)]);
-  return runJest(folder, { ...database, kafkaBrokers }, undo);
+async function runAll(folder: string, parts: Parts): Promise<Outcome> {
+  const [database, kafkaBrokers] = await Promise.all([prepareDatabase(folder, parts), prepareKafka(folder, parts)]);
+  return runJest(folder, { ...database, kafkaBrokers }, parts);
 }
 
 function makeFolder(): string {
@@ -67,26 +61,11 @@ function clear(folder: string, hasPassed: boolean): void {
   }
 }
 
-/** Never resolves; rejects when somebody asks us to stop. */
-function waitForSignal(): Promise<never> {
-  return new Promise((_, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.on(signal, () => reject(new Interrupted(signal)));
-    }
-  });
-}
-
-class Interrupted extends Refusal {
-  constructor(readonly signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') {
-    super(`npm test: stopped by ${signal}`);
-  }
-}
-
 // --- the parts ---
 
-async function prepareDatabase(folder: string, undo: Undo[]): Promise<Omit<Parts, 'kafkaBrokers'>> {
+async function prepareDatabase(folder: string, parts: Parts): Promise<Omit<Services, 'kafkaBrokers'>> {
   const templateDatabase = `unionlink_test_${randomBytes(5).toString('hex')}`;
-  const adminUrl = await findPostgres(folder, undo, templateDatabase);
+  const adminUrl = await findPostgres(folder, parts, templateDatabase);
   await withClient(adminUrl, async (client) => {
     await client.query(`CREATE DATABASE ${templateDatabase} TEMPLATE template0 ENCODING 'UTF8'`);
   });
@@ -96,24 +75,21 @@ async function prepareDatabase(folder: string, undo: Undo[]): Promise<Omit<Parts
   return { adminUrl, templateDatabase };
 }
 
-async function findPostgres(folder: string, undo: Undo[], ourDatabases: string): Promise<string> {
+async function findPostgres(folder: string, parts: Parts, ourDatabases: string): Promise<string> {
   const given = process.env.DATABASE_URL;
   if (given !== undefined && given !== '') {
     say('PostgreSQL: DATABASE_URL');
-    undo.push(() => withClient(given, (client) => sweep(client, ourDatabases)));
+    parts.atEnd(() => withClient(given, (client) => sweep(client, ourDatabases)));
     return given;
   }
   mkdirSync(join(folder, 'postgres'));
-  const starting = startPostgres({
-    folder: join(folder, 'postgres'),
-    password: randomBytes(12).toString('hex'),
-    isShortLived: true,
-  });
-  undo.push(async () => {
-    const started = await starting.catch(() => undefined);
-    await started?.stop();
-  });
-  const postgres = await starting;
+  const postgres = await parts.start(() =>
+    startPostgres({
+      folder: join(folder, 'postgres'),
+      password: randomBytes(12).toString('hex'),
+      isShortLived: true,
+    }),
+  );
   say(`PostgreSQL: ${postgres.origin}, port ${postgres.port}`);
   return postgres.url();
 }
@@ -138,25 +114,20 @@ async function withClient(url: string, work: (client: Client) => Promise<void>):
   }
 }
 
-async function prepareKafka(folder: string, undo: Undo[]): Promise<string> {
+async function prepareKafka(folder: string, parts: Parts): Promise<string> {
   const given = process.env.KAFKA_BROKERS;
   if (given !== undefined && given !== '') {
     say('Kafka: KAFKA_BROKERS');
     return given;
   }
-  const starting = startKafka({ folder: join(folder, 'kafka') });
-  undo.push(async () => {
-    const started = await starting.catch(() => undefined);
-    await started?.stop();
-  });
-  const kafka = await starting;
+  const kafka = await parts.start(() => startKafka({ folder: join(folder, 'kafka') }));
   say(`Kafka: ${kafka.origin}, port ${kafka.port}`);
   return kafka.brokers;
 }
 
 // --- Jest ---
 
-async function runJest(folder: string, parts: Parts, undo: Undo[]): Promise<Outcome> {
+async function runJest(folder: string, services: Services, parts: Parts): Promise<Outcome> {
   const resultFile = join(folder, 'results.json');
   const jest = startChild({
     name: 'Jest',
@@ -170,9 +141,9 @@ async function runJest(folder: string, parts: Parts, undo: Undo[]): Promise<Outc
       `--outputFile=${resultFile}`,
       ...process.argv.slice(2),
     ],
-    env: environmentOf(folder, parts),
+    env: environmentOf(folder, services),
   });
-  undo.push(() => endJest(jest));
+  parts.atEnd(() => endJest(jest));
   const { code } = await jest.exited;
   return judge(resultFile, code ?? 1);
 }
@@ -183,7 +154,7 @@ async function endJest(jest: Child): Promise<void> {
   jest.endGroup();
 }
 
-function environmentOf(folder: string, { adminUrl, templateDatabase, kafkaBrokers }: Parts): NodeJS.ProcessEnv {
+function environmentOf(folder: string, { adminUrl, templateDatabase, kafkaBrokers }: Services): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = {
     ...process.env,
     UNIONLINK_TEST_PG: adminUrl,
@@ -217,13 +188,12 @@ function judge(resultFile: string, jestCode: number): Outcome {
   return { exitCode: hasPassed ? 0 : Math.max(jestCode, 1), summary };
 }
 
-/** A shell's way to say which signal ended us. */
 await runTool(async () => {
   try {
     return await main();
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    return 128 + constants.signals[error.signal];
+    process.stderr.write(`npm test: ${error.message}\n`);
+    return error.exitCode;
   }
 });
