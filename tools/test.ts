@@ -45,9 +45,9 @@ async function runAll(folder: string, parts: Parts): Promise<Outcome> {
 
 function makeFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'unionlink-test-'));
+  mkdirSync(join(folder, 'logs'));
   // As root, PostgreSQL runs as somebody else, who must get through here. Its own folder stays closed to others.
-  chmodSync(folder, 0o711);
-  mkdirSync(join(folder, 'logs'), { mode: 0o700 });
+  for (const passage of [folder, join(folder, 'logs')]) chmodSync(passage, 0o711);
   return folder;
 }
 
