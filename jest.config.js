@@ -5,6 +5,8 @@ export default {
   coverageProvider: 'v8',
   workerIdleMemoryLimit: '1GB',
   maxWorkers: 2,
+  // Real processes on a machine that may be busy; what a spec waits for has a shorter limit of its own.
+  testTimeout: 60_000,
   projects: [
     {
       ...shared,

@@ -1,6 +1,18 @@
 import { spawnSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { type Child, startChild } from './child.js';
@@ -123,7 +135,16 @@ function fetchJars(): Jars {
   rmSync(draft, { recursive: true, force: true });
   const { status, stdout, stderr, error } = spawnSync(
     'mvn',
-    ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${draft}`],
+    [
+      '-q',
+      '-B',
+      '-f',
+      pom,
+      'dependency:copy-dependencies',
+      '-DincludeScope=runtime',
+      `-DoutputDirectory=${draft}`,
+      ...mavenRepository(),
+    ],
     { encoding: 'utf8', timeout: FETCH_TIMEOUT_MS, cwd: root },
   );
   if (status !== 0) {
@@ -139,6 +160,17 @@ function fetchJars(): Jars {
     if (!isWhole(jars)) throw new Refusal(`${jars} cannot be written`);
   }
   return { jars, version };
+}
+
+/** Maven keeps what it fetches in the account's home, whatever HOME says; a system account has none. */
+function mavenRepository(): readonly string[] {
+  const { homedir } = userInfo();
+  try {
+    accessSync(homedir, constants.W_OK);
+    return [];
+  } catch {
+    return [`-Dmaven.repo.local=${join(cacheFolder(), 'maven')}`];
+  }
 }
 
 const MANIFEST = 'whole.json';

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
-import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { homedir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -49,10 +49,20 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** Where fetched things are kept for all clones of this user. */
+/** Where fetched things are kept for all clones of this user; made if it is not there. */
 export function cacheFolder(): string {
-  const base = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
-  return join(base, 'unionlink');
+  const folder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'unionlink');
+  try {
+    mkdirSync(folder, { recursive: true });
+    return folder;
+  } catch {
+    // A system account without a home. In a folder open to everybody, only one of our own can be trusted.
+    const own = join(tmpdir(), `unionlink-cache-${process.getuid?.() ?? 0}`);
+    mkdirSync(own, { recursive: true, mode: 0o700 });
+    if (statSync(own).uid !== process.getuid?.())
+      throw new Refusal(`${own} belongs to somebody else; set XDG_CACHE_HOME`);
+    return own;
+  }
 }
 
 export interface Account {
