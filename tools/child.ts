@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -119,6 +119,25 @@ export function startChild(settings: ChildSettings): Child {
   const child = new Child(name, logFile, started);
   if (ownGroup && started.pid !== undefined) leash.tie(started.pid);
   return child;
+}
+
+export interface Run {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end and collects what it says; `status` is null if it could not be run, or was killed. */
+export function runToEnd(command: string, args: readonly string[], options: SpawnOptions = {}): Promise<Run> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.once('error', (error) => resolve({ status: null, stdout, stderr: `${stderr}${error.message}` }));
+    child.once('close', (status) => resolve({ status, stdout, stderr }));
+  });
 }
 
 /**

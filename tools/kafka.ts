@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import {
   accessSync,
@@ -15,7 +14,7 @@ import {
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
-import { type Child, startChild } from './child.js';
+import { type Child, runToEnd, startChild } from './child.js';
 import { Refusal, cacheFolder, freePort, root, say } from './machine.js';
 import { until } from './until.js';
 
@@ -51,13 +50,13 @@ const JAVA_MIN = 17;
 const START_TRIES_MAX = 3;
 
 export async function startKafka({ folder, port: wantedPort }: KafkaOptions): Promise<KafkaBroker> {
-  const java = findJava();
-  const { jars, version } = fetchJars();
+  const java = await findJava();
+  const { jars, version } = await fetchJars();
   mkdirSync(folder, { recursive: true });
   for (let tries = 1; ; tries++) {
     const port = await freePort(wantedPort);
     const settingsFile = writeSettings(folder, port, await freePort());
-    if (!existsSync(join(folder, 'data', 'meta.properties'))) format(java, jars, settingsFile);
+    if (!existsSync(join(folder, 'data', 'meta.properties'))) await format(java, jars, settingsFile);
     const child = launch(java, jars, settingsFile, folder);
     try {
       await untilReady(child, `127.0.0.1:${port}`);
@@ -83,9 +82,9 @@ export async function startKafka({ folder, port: wantedPort }: KafkaOptions): Pr
 }
 
 /** Makes sure that a broker could be started, fetching it if need be; a Refusal says what is missing and how to get it. */
-export function requireKafka(): void {
-  findJava();
-  fetchJars();
+export async function requireKafka(): Promise<void> {
+  await findJava();
+  await fetchJars();
 }
 
 // --- Java ---
@@ -95,12 +94,12 @@ interface Java {
   readonly origin: string;
 }
 
-function findJava(): Java {
+async function findJava(): Promise<Java> {
   const home = process.env.JAVA_HOME;
   const candidates = [...(home === undefined || home === '' ? [] : [join(home, 'bin', 'java')]), 'java'];
   const found: string[] = [];
   for (const command of candidates) {
-    const { status, stderr } = spawnSync(command, ['-version'], { encoding: 'utf8' });
+    const { status, stderr } = await runToEnd(command, ['-version']);
     if (status !== 0) continue;
     const version = /version "(\d+)/.exec(stderr)?.[1] ?? '0';
     if (Number(version) >= JAVA_MIN) return { command, origin: `Java ${version} (${command})` };
@@ -122,18 +121,18 @@ interface Jars {
  * The jars from the cache, or from Maven into the cache. The folder appears under its name only when it is whole, so two
  * runs that fetch at the same time do not see each other's halves; the later one takes the earlier one's.
  */
-function fetchJars(): Jars {
+async function fetchJars(): Promise<Jars> {
   const pom = join(root, 'tools', 'kafka', 'pom.xml');
   const text = readFileSync(pom, 'utf8');
   const version = /<kafka\.version>([^<]+)</.exec(text)?.[1] ?? 'unknown';
   const fingerprint = createHash('sha256').update(text).digest('hex').slice(0, 8);
   const jars = join(cacheFolder(), `kafka-${version}-${fingerprint}`);
   if (isWhole(jars)) return { jars, version };
-  requireMaven();
+  await requireMaven();
   say(`Fetching Apache Kafka ${version} through Maven, once, into ${jars}`);
   const draft = `${jars}.${process.pid}`;
   rmSync(draft, { recursive: true, force: true });
-  const { status, stdout, stderr, error } = spawnSync(
+  const { status, stdout, stderr } = await runToEnd(
     'mvn',
     [
       '-q',
@@ -145,11 +144,11 @@ function fetchJars(): Jars {
       `-DoutputDirectory=${draft}`,
       ...mavenRepository(),
     ],
-    { encoding: 'utf8', timeout: FETCH_TIMEOUT_MS, cwd: root },
+    { timeout: FETCH_TIMEOUT_MS, cwd: root },
   );
   if (status !== 0) {
     rmSync(draft, { recursive: true, force: true });
-    throw new Refusal(`Maven could not fetch Apache Kafka:\n${error?.message ?? ''}${stdout}${stderr}`);
+    throw new Refusal(`Maven could not fetch Apache Kafka:\n${stdout}${stderr}`);
   }
   writeFileSync(join(draft, MANIFEST), JSON.stringify(sizesOf(draft)));
   if (!isWhole(jars)) rmSync(jars, { recursive: true, force: true });
@@ -191,8 +190,9 @@ function isWhole(jars: string): boolean {
   return Object.entries(wanted).every(([name, size]) => found[name] === size);
 }
 
-function requireMaven(): void {
-  if (spawnSync('mvn', ['--version'], { encoding: 'utf8' }).status === 0) return;
+async function requireMaven(): Promise<void> {
+  const { status } = await runToEnd('mvn', ['--version']);
+  if (status === 0) return;
   throw new Refusal(
     'Kafka is fetched through Maven, and there is no "mvn" on PATH. Install it (Debian, Ubuntu: apt-get install maven; macOS: brew install maven), or set KAFKA_BROKERS to a broker you have.',
   );
@@ -239,24 +239,20 @@ function writeSettings(folder: string, port: number, controllerPort: number): st
 
 const classPath = (jars: string): string => join(jars, '*');
 
-function format({ command }: Java, jars: string, settingsFile: string): void {
+async function format({ command }: Java, jars: string, settingsFile: string): Promise<void> {
   const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
-  const { status, stdout, stderr } = spawnSync(
-    command,
-    [
-      '-XX:+UseSerialGC',
-      '-XX:TieredStopAtLevel=1',
-      '-cp',
-      classPath(jars),
-      'kafka.tools.StorageTool',
-      'format',
-      '--cluster-id',
-      clusterId,
-      '--config',
-      settingsFile,
-    ],
-    { encoding: 'utf8' },
-  );
+  const { status, stdout, stderr } = await runToEnd(command, [
+    '-XX:+UseSerialGC',
+    '-XX:TieredStopAtLevel=1',
+    '-cp',
+    classPath(jars),
+    'kafka.tools.StorageTool',
+    'format',
+    '--cluster-id',
+    clusterId,
+    '--config',
+    settingsFile,
+  ]);
   if (status !== 0) throw new Refusal(`Kafka could not prepare its data folder:\n${stdout}${stderr}`);
 }
 

@@ -81,11 +81,12 @@ export class Parts {
 /** Works with parts until the work is done, a part dies or a signal comes; then stops them all and passes the outcome on. */
 export async function withParts<T>(work: (parts: Parts) => Promise<T>): Promise<T> {
   const parts = new Parts();
+  const interrupted = interruption();
   const working = work(parts);
   // If it loses the race it may still fail over the parts that are being stopped; that is no news.
   working.catch(() => undefined);
   try {
-    return await Promise.race([working, parts.failure, interruption()]);
+    return await Promise.race([working, parts.failure, interrupted]);
   } finally {
     await parts.close();
   }

@@ -19,7 +19,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Client } from 'pg';
-import { type Child, startChild } from './child.js';
+import { type Child, runToEnd, startChild } from './child.js';
 import { type Account, Refusal, cacheFolder, freePort, isReachable, root, unprivilegedAccount } from './machine.js';
 import { until } from './until.js';
 
@@ -62,7 +62,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const binaries = findBinaries(account);
   const cluster = findCluster(options.folder, account);
   const owner = ownerOf(cluster, account);
-  if (!existsSync(join(cluster, 'PG_VERSION'))) initialise(cluster, binaries, owner, options);
+  if (!existsSync(join(cluster, 'PG_VERSION'))) await initialise(cluster, binaries, owner, options);
   await clearStalePid(cluster);
   for (let tries = 1; ; tries++) {
     const port = await freePort(options.port);
@@ -187,7 +187,12 @@ function ownerOf(cluster: string, account: Account | undefined): Account | undef
   );
 }
 
-function initialise(cluster: string, { bin }: Binaries, owner: Account | undefined, options: PostgresOptions): void {
+async function initialise(
+  cluster: string,
+  { bin }: Binaries,
+  owner: Account | undefined,
+  options: PostgresOptions,
+): Promise<void> {
   // Made beside its place and renamed when whole, so that an interrupted first start leaves nothing half-made in it.
   const draft = `${cluster}.new`;
   rmSync(draft, { recursive: true, force: true });
@@ -202,21 +207,18 @@ function initialise(cluster: string, { bin }: Binaries, owner: Account | undefin
   }
   const flags = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
   if (options.isShortLived) flags.push('--no-sync');
-  const result = spawnSync(
+  const result = await runToEnd(
     join(bin, 'initdb'),
     [`--pgdata=${draft}`, `--username=${USER}`, '--auth=scram-sha-256', `--pwfile=${passwordFile}`, ...flags],
     {
       cwd: '/',
-      encoding: 'utf8',
       env: { PATH: process.env.PATH, LC_ALL: 'C' },
       ...(owner === undefined ? {} : { uid: owner.uid, gid: owner.gid }),
     },
   );
   rmSync(passwordFile, { force: true });
   if (result.status !== 0) {
-    throw new Refusal(
-      `PostgreSQL could not make its data folder ${draft}:\n${result.error?.message ?? ''}${result.stderr}`,
-    );
+    throw new Refusal(`PostgreSQL could not make its data folder ${draft}:\n${result.stderr}`);
   }
   renameSync(draft, cluster);
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tryLock } from './lock.mjs';
+import { stopWithNpm } from './npm.mjs';
 import { prepare } from './prepare.mjs';
 
 /**
@@ -12,6 +13,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const attempt = tryLock(join(root, '.data', 'start.lock'));
 if (attempt.taken) {
   process.once('exit', attempt.release);
+  stopWithNpm();
   await prepare();
   process.setSourceMapsEnabled(true);
   await import(new URL('../dist/tools/start.js', import.meta.url).href);

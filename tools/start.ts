@@ -111,7 +111,7 @@ async function prepareKafka(parts: Parts): Promise<Broker> {
   const given = process.env.KAFKA_BROKERS ?? '';
   if (given !== '') return { brokers: given, origin: 'KAFKA_BROKERS' };
   try {
-    requireKafka();
+    await requireKafka();
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     say(`Kafka: none, so events are served over HTTP only (GET /v1/events). ${error.message}`);

@@ -28,13 +28,18 @@ interface Outcome {
 
 async function main(): Promise<number> {
   const folder = makeFolder();
-  let outcome: Outcome | undefined;
+  let wantsLogs = true;
   try {
-    outcome = await withParts((parts) => runAll(folder, parts));
-    return outcome.exitCode;
+    const { exitCode, summary } = await withParts((parts) => runAll(folder, parts));
+    wantsLogs = exitCode !== 0;
+    // The last thing said, after whatever the parts say as they stop.
+    process.once('exit', () => say(summary));
+    return exitCode;
+  } catch (error) {
+    wantsLogs = !(error instanceof Interrupted);
+    throw error;
   } finally {
-    clear(folder, outcome?.exitCode === 0);
-    if (outcome !== undefined) say(outcome.summary);
+    clear(folder, wantsLogs);
   }
 }
 
@@ -52,13 +57,11 @@ function makeFolder(): string {
 }
 
 /** The data goes in any case; the logs stay where something went wrong. */
-function clear(folder: string, hasPassed: boolean): void {
+function clear(folder: string, wantsLogs: boolean): void {
   removePostgres(join(folder, 'postgres'));
-  if (hasPassed) rmSync(folder, { recursive: true, force: true });
-  else {
-    rmSync(join(folder, 'kafka', 'data'), { recursive: true, force: true });
-    say(`The logs of this run are in ${folder}`);
-  }
+  rmSync(join(folder, 'kafka', 'data'), { recursive: true, force: true });
+  if (wantsLogs) say(`The logs of this run are in ${folder}`);
+  else rmSync(folder, { recursive: true, force: true });
 }
 
 // --- the parts ---
