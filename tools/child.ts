@@ -1,8 +1,9 @@
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { root } from './machine.js';
+import { until } from './until.js';
 
 export interface ChildSettings {
   /** What people call it: stands in messages. */
@@ -119,6 +120,38 @@ export function startChild(settings: ChildSettings): Child {
   const child = new Child(name, logFile, started);
   if (ownGroup && started.pid !== undefined) leash.tie(started.pid);
   return child;
+}
+
+/** Longer than any part of ours takes to stop. */
+const LEFTOVER_TIMEOUT_MS = 60_000;
+
+/**
+ * Stops a process that an earlier run left behind, if there is one: the pid is alive and its command line holds `mark`,
+ * so it is ours and not a stranger who got the same number. False: there is none.
+ */
+export async function stopLeftover(leftover: {
+  readonly pid: number;
+  readonly mark: string;
+  readonly signal: NodeJS.Signals;
+}): Promise<boolean> {
+  const { pid, mark, signal } = leftover;
+  if (!commandOf(pid).includes(mark)) return false;
+  process.kill(pid, signal);
+  await until(() => !commandOf(pid).includes(mark), {
+    timeoutMs: LEFTOVER_TIMEOUT_MS,
+    what: `process ${pid}, left by an earlier run, to stop`,
+  });
+  return true;
+}
+
+/** The command line of a process, '' if there is none. */
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    // No such process, or a system without /proc.
+    return spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.trim() ?? '';
+  }
 }
 
 export interface Run {

@@ -14,7 +14,7 @@ import {
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
-import { type Child, runToEnd, startChild } from './child.js';
+import { type Child, runToEnd, startChild, stopLeftover } from './child.js';
 import { Refusal, cacheFolder, freePort, root, say } from './machine.js';
 import { until } from './until.js';
 
@@ -53,6 +53,7 @@ export async function startKafka({ folder, port: wantedPort }: KafkaOptions): Pr
   const java = await findJava();
   const { jars, version } = await fetchJars();
   mkdirSync(folder, { recursive: true });
+  await stopEarlier(folder);
   for (let tries = 1; ; tries++) {
     const port = await freePort(wantedPort);
     const settingsFile = writeSettings(folder, port, await freePort());
@@ -256,8 +257,19 @@ async function format({ command }: Java, jars: string, settingsFile: string): Pr
   if (status !== 0) throw new Refusal(`Kafka could not prepare its data folder:\n${stdout}${stderr}`);
 }
 
+const pidFileOf = (folder: string): string => join(folder, 'kafka.pid');
+
+/** Two brokers cannot share a data folder; the one whose starter died without stopping it has to go. */
+async function stopEarlier(folder: string): Promise<void> {
+  const pidFile = pidFileOf(folder);
+  if (!existsSync(pidFile)) return;
+  const pid = Number(readFileSync(pidFile, 'utf8'));
+  await stopLeftover({ pid, mark: join(folder, 'server.properties'), signal: 'SIGTERM' });
+  rmSync(pidFile, { force: true });
+}
+
 function launch({ command }: Java, jars: string, settingsFile: string, folder: string): Child {
-  return startChild({
+  const child = startChild({
     name: 'Kafka',
     command,
     args: [
@@ -274,6 +286,8 @@ function launch({ command }: Java, jars: string, settingsFile: string, folder: s
     ],
     logFile: join(folder, 'kafka.log'),
   });
+  writeFileSync(pidFileOf(folder), String(child.pid));
+  return child;
 }
 
 async function untilReady(child: Child, brokers: string): Promise<void> {

@@ -19,7 +19,7 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Client } from 'pg';
-import { type Child, runToEnd, startChild } from './child.js';
+import { type Child, runToEnd, startChild, stopLeftover } from './child.js';
 import { type Account, Refusal, cacheFolder, freePort, isReachable, root, unprivilegedAccount } from './machine.js';
 import { until } from './until.js';
 
@@ -231,25 +231,8 @@ async function clearStalePid(cluster: string): Promise<void> {
   const pidFile = join(cluster, 'postmaster.pid');
   if (!existsSync(pidFile)) return;
   const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
-  if (!commandOf(pid).includes(cluster)) {
-    rmSync(pidFile, { force: true });
-    return;
-  }
-  process.kill(pid, 'SIGINT');
-  await until(() => commandOf(pid) === '', {
-    timeoutMs: START_TIMEOUT_MS,
-    what: `an earlier PostgreSQL (process ${pid}) to stop`,
-  });
-}
-
-/** The command line of a process, '' if there is none. */
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-  } catch {
-    // No such process, or a system without /proc.
-    return spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout?.trim() ?? '';
-  }
+  if (await stopLeftover({ pid, mark: cluster, signal: 'SIGINT' })) return;
+  rmSync(pidFile, { force: true });
 }
 
 // --- the binaries ---
