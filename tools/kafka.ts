@@ -249,8 +249,8 @@ async function format({ command }: Java, jars: string, settingsFile: string): Pr
     classPath(jars),
     'kafka.tools.StorageTool',
     'format',
-    '--cluster-id',
-    clusterId,
+    // One word: an id that happens to begin with a dash would be taken for another option.
+    `--cluster-id=${clusterId}`,
     '--config',
     settingsFile,
   ]);
