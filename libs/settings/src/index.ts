@@ -16,7 +16,7 @@ function found(value: string | undefined, options: Options): string {
 }
 
 /** A text that must match; `fallback` undefined means required. An empty variable counts as not set. */
-export function text<T extends string | null>(
+export function text<T extends string | null = never>(
   variable: string,
   rule: { readonly pattern: RegExp; readonly allowed: string; readonly fallback?: T } & Options,
 ): Reader<string | T> {

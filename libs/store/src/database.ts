@@ -13,7 +13,8 @@ const contention = new Set(['40001', '40P01', '55P03', '23505']);
 const unavailable = /^(08|53|57P|58)/;
 const unavailableNode = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
 /** What pg itself says, without a code, when a connection ends or none comes free in time. */
-const unavailableText = /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection/;
+const unavailableText =
+  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection/;
 
 const attemptsMax = 12;
 

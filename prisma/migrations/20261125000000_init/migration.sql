@@ -24,6 +24,9 @@ CREATE TABLE app (
   kind             text NOT NULL CHECK (kind IN ('mini_program', 'mini_game', 'service_account', 'subscription_account', 'mobile_app', 'website_app')),
   name             text NOT NULL,
   open_platform_id text,
+  -- Since when, and to which accounts before: WeChat may go on sending the old unionIds for a while (P8).
+  bound_since      timestamptz(3),
+  former_open_platform_ids text[] NOT NULL DEFAULT '{}',
   original_id      text,
   app_secret       bytea,
   push_token       bytea,
@@ -165,8 +168,9 @@ INSERT INTO relay_shard (shard) SELECT generate_series(0, 15);
 
 -- Things that are true once for the installation. epoch: raised after a restore from a backup.
 CREATE TABLE installation (
-  id    boolean PRIMARY KEY DEFAULT true CHECK (id),
-  epoch integer NOT NULL DEFAULT 1
+  id     boolean PRIMARY KEY DEFAULT true CHECK (id),
+  epoch  integer NOT NULL DEFAULT 1,
+  pepper bytea -- sealed with SECRETS_KEY: keys the fingerprints of departed identities
 );
 INSERT INTO installation DEFAULT VALUES;
 

@@ -1,0 +1,39 @@
+import type { DynamicModule } from '@nestjs/common';
+import { Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import type { Logger } from 'pino';
+import type { IdentityModuleOptions } from '#identity';
+import { IdentityModule } from '#identity';
+import { AuthenticationGuard } from './access/authentication.guard.js';
+import { RateLimiter } from './access/rate-limiter.js';
+import { IdentitiesController } from './identities/identities.controller.js';
+import { Metrics } from './operation/metrics.js';
+import { OperationController } from './operation/operation.controller.js';
+import { Readiness } from './operation/readiness.js';
+import { ProblemFilter } from './problem/problem.filter.js';
+import { ApiKeysController } from './registry/api-keys.controller.js';
+import { RegistryController } from './registry/registry.controller.js';
+import { ReviewWorker } from './registry/review.worker.js';
+import type { ApiSettings } from './settings.js';
+import { UsersController } from './users/users.controller.js';
+
+@Module({})
+export class AppModule {
+  static register(settings: ApiSettings, logger: Logger, identity: IdentityModuleOptions): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [IdentityModule.register(identity)],
+      controllers: [RegistryController, ApiKeysController, IdentitiesController, UsersController, OperationController],
+      providers: [
+        Metrics,
+        Readiness,
+        ReviewWorker,
+        { provide: 'logger', useValue: logger },
+        { provide: RateLimiter, useValue: new RateLimiter(settings.rateLimitPerKeyPerSecond) },
+        { provide: ProblemFilter, useValue: new ProblemFilter(logger) },
+        { provide: APP_GUARD, useClass: AuthenticationGuard },
+        { provide: APP_FILTER, useExisting: ProblemFilter },
+      ],
+    };
+  }
+}

@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto';
+import { ValidationPipe } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Logger } from 'pino';
+import type { IdentityModuleOptions } from '#identity';
+import { fieldErrors, Refusal } from '#identity';
+import { AppModule } from './app.module.js';
+import { Metrics } from './operation/metrics.js';
+import { serveOpenApi } from './operation/openapi.js';
+import type { ApiSettings } from './settings.js';
+
+const bodyMaxBytes = 1024 * 1024;
+const batchBodyMaxBytes = 8 * 1024 * 1024;
+const batchRoutes = /\/(batch|lookup|imports)$/;
+const requestIdPattern = /^[\x21-\x7e]{1,128}$/;
+
+function adapterFor(): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    bodyLimit: bodyMaxBytes,
+    requestIdHeader: false,
+    genReqId: (request: { headers: Record<string, string | string[] | undefined> }) => {
+      const given = request.headers['x-request-id'];
+      return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
+    },
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 300 },
+  });
+  adapter.getInstance().addHook('onRoute', (route) => {
+    if (batchRoutes.test(route.url)) route.bodyLimit = batchBodyMaxBytes;
+  });
+  return adapter;
+}
+
+/** The API, wired and not yet listening. */
+export async function createApi(
+  settings: ApiSettings,
+  logger: Logger,
+  identity: IdentityModuleOptions,
+): Promise<NestFastifyApplication> {
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.register(settings, logger, identity),
+    adapterFor(),
+    { logger: nestLogger(logger), abortOnError: false, bodyParser: true },
+  );
+  app.useGlobalPipes(
+    new ValidationPipe({
+      transform: true,
+      whitelist: true,
+      forbidNonWhitelisted: true,
+      forbidUnknownValues: true,
+      exceptionFactory: (errors) =>
+        new Refusal('invalid_request', 'the request is not valid', { errors: fieldErrors(errors) }),
+    }),
+  );
+  const fastify = app.getHttpAdapter().getInstance();
+  const metrics = app.get(Metrics);
+  fastify.addHook('onRequest', (request, reply, done) => {
+    void reply.header('x-request-id', request.id);
+    done();
+  });
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    metrics.request(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
+    logger.debug(
+      { requestId: request.id, method: request.method, route, status: reply.statusCode, ms: reply.elapsedTime },
+      'request',
+    );
+    done();
+  });
+  serveOpenApi(app);
+  return app;
+}
+
+/** Nest's own lines, in our log. */
+function nestLogger(
+  logger: Logger,
+): Record<'log' | 'error' | 'warn' | 'debug' | 'verbose' | 'fatal', (message: unknown) => void> {
+  const write =
+    (level: 'info' | 'error' | 'warn' | 'debug' | 'trace' | 'fatal') =>
+    (message: unknown): void =>
+      logger[level](message instanceof Error ? { err: message } : { nest: String(message) }, 'framework');
+  return {
+    log: write('debug'),
+    error: write('error'),
+    warn: write('warn'),
+    debug: write('trace'),
+    verbose: write('trace'),
+    fatal: write('fatal'),
+  };
+}

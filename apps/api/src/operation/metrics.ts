@@ -1,0 +1,39 @@
+import { Injectable } from '@nestjs/common';
+import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+
+/** What /metrics shows of this process. Labels are routes and outcomes, never an id. */
+@Injectable()
+export class Metrics {
+  readonly registry = new Registry();
+  private readonly requests: Histogram<'method' | 'route' | 'status'>;
+  readonly outcomes: Counter<'outcome'>;
+  readonly wechatCalls: Histogram<'endpoint' | 'errcode'>;
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry });
+    this.requests = new Histogram({
+      name: 'unionlink_http_request_duration_seconds',
+      help: 'Requests by route and status',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers: [this.registry],
+    });
+    this.outcomes = new Counter({
+      name: 'unionlink_resolve_outcomes_total',
+      help: 'Observations by outcome or refusal',
+      labelNames: ['outcome'],
+      registers: [this.registry],
+    });
+    this.wechatCalls = new Histogram({
+      name: 'unionlink_wechat_call_duration_seconds',
+      help: 'Calls of WeChat by endpoint and errcode (0: success)',
+      labelNames: ['endpoint', 'errcode'],
+      buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers: [this.registry],
+    });
+  }
+
+  request(method: string, route: string, status: number, seconds: number): void {
+    this.requests.observe({ method, route, status: String(status) }, seconds);
+  }
+}

@@ -1,0 +1,43 @@
+import { readdir } from 'node:fs/promises';
+import { Injectable } from '@nestjs/common';
+import { appliedMigrations, Database } from '#store';
+
+/** From dist/apps/api/src/operation to the repository's root. */
+const migrationsFolder = new URL('../../../../../prisma/migrations/', import.meta.url);
+const answerWithinMs = 2_000;
+
+/** Ready: the database answers, and every migration this code was built with is applied. */
+@Injectable()
+export class Readiness {
+  private matched = false;
+
+  constructor(private readonly database: Database) {}
+
+  /** Null: ready; else why not. */
+  async whyNot(): Promise<string | null> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(() => resolve('the database does not answer'), answerWithinMs);
+    });
+    try {
+      return await Promise.race([this.check(), late]);
+    } catch {
+      return 'the database cannot be asked';
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  private async check(): Promise<string | null> {
+    if (this.matched) {
+      await this.database.query({ name: 'ready', text: 'SELECT 1' });
+      return null;
+    }
+    const known = (await readdir(migrationsFolder, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+    const applied = new Set(await appliedMigrations(this.database));
+    const missing = known.filter(({ name }) => !applied.has(name)).map(({ name }) => name);
+    if (missing.length > 0) return `migrations are missing: ${missing.join(', ')}; run npm run migrate`;
+    this.matched = true;
+    return null;
+  }
+}

@@ -1,0 +1,149 @@
+import { Body, Controller, Get, Param, Put, Query, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import type { AppView, Caller, Named } from '#identity';
+import { Refusal, Registry } from '#identity';
+import { CurrentCaller, Needs } from '../access/authentication.guard.js';
+import { byName, paged, PageQueryDto, pageOf } from '../request/paging.js';
+import { AppDto, appIdPattern, NameDto, slug } from './registry.dto.js';
+
+/** Entities, their Open Platform accounts and their apps. */
+@ApiTags('Registry')
+@Controller('v1/entities')
+@Needs('admin')
+export class RegistryController {
+  constructor(private readonly registry: Registry) {}
+
+  /** Registers or renames an entity. */
+  @Put(':entityId')
+  @Needs('operator')
+  async putEntity(
+    @Param('entityId') entityId: string,
+    @Body() body: NameDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    return answer(reply, await this.registry.putEntity(named(slug, 'entityId', entityId), body.name), entityView);
+  }
+
+  @Get()
+  async entities(@CurrentCaller() caller: Caller, @Query() query: PageQueryDto): Promise<object> {
+    const page = pageOf(query, byName);
+    const rows = await this.registry.entities({ ...page, limit: page.limit + 1 }, caller.entityId);
+    return paged(rows.map(entityView), page.limit, (entity) => entity.entityId);
+  }
+
+  @Get(':entityId')
+  async entity(@CurrentCaller() caller: Caller, @Param('entityId') entityId: string): Promise<object> {
+    return entityView(await this.registry.entity(own(caller, entityId)));
+  }
+
+  /** Registers or renames an Open Platform account: a namespace of unionIds. */
+  @Put(':entityId/open-platforms/:openPlatformId')
+  async putOpenPlatform(
+    @CurrentCaller() caller: Caller,
+    @Param('entityId') entityId: string,
+    @Param('openPlatformId') openPlatformId: string,
+    @Body() body: NameDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const entity = own(caller, entityId);
+    const id = named(slug, 'openPlatformId', openPlatformId);
+    return answer(reply, await this.registry.putOpenPlatform(entity, id, body.name), (row) =>
+      openPlatformView(entity, row),
+    );
+  }
+
+  @Get(':entityId/open-platforms')
+  async openPlatforms(
+    @CurrentCaller() caller: Caller,
+    @Param('entityId') entityId: string,
+    @Query() query: PageQueryDto,
+  ): Promise<object> {
+    const entity = own(caller, entityId);
+    const page = pageOf(query, byName);
+    const rows = await this.registry.openPlatforms(entity, { ...page, limit: page.limit + 1 });
+    return paged(
+      rows.map((row) => openPlatformView(entity, row)),
+      page.limit,
+      (row) => row.openPlatformId,
+    );
+  }
+
+  @Get(':entityId/open-platforms/:openPlatformId')
+  async openPlatform(
+    @CurrentCaller() caller: Caller,
+    @Param('entityId') entityId: string,
+    @Param('openPlatformId') openPlatformId: string,
+  ): Promise<object> {
+    const entity = own(caller, entityId);
+    return openPlatformView(entity, await this.registry.openPlatform(entity, openPlatformId));
+  }
+
+  /** Registers or changes an app. A changed openPlatformId declares a rebind. */
+  @Put(':entityId/apps/:appId')
+  async putApp(
+    @CurrentCaller() caller: Caller,
+    @Param('entityId') entityId: string,
+    @Param('appId') appId: string,
+    @Body() body: AppDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const entity = own(caller, entityId);
+    return answer(reply, await this.registry.putApp(entity, named(appIdPattern, 'appId', appId), body), appView);
+  }
+
+  @Get(':entityId/apps')
+  async apps(
+    @CurrentCaller() caller: Caller,
+    @Param('entityId') entityId: string,
+    @Query() query: PageQueryDto,
+  ): Promise<object> {
+    const page = pageOf(query, byName);
+    const rows = await this.registry.apps(own(caller, entityId), { ...page, limit: page.limit + 1 });
+    return paged(rows.map(appView), page.limit, (app) => app.appId);
+  }
+
+  @Get(':entityId/apps/:appId')
+  async app(
+    @CurrentCaller() caller: Caller,
+    @Param('entityId') entityId: string,
+    @Param('appId') appId: string,
+  ): Promise<object> {
+    return appView(await this.registry.app(own(caller, entityId), appId));
+  }
+}
+
+/** A key of another entity gets the answer of an entity that is not there. */
+function own(caller: Caller, entityId: string): string {
+  if (!slug.test(entityId) || (caller.entityId !== null && caller.entityId !== entityId))
+    throw new Refusal('entity_not_found', 'no such entity');
+  return entityId;
+}
+
+function named(pattern: RegExp, path: string, value: string): string {
+  if (!pattern.test(value)) {
+    const message = `${path} must match ${pattern.source}`;
+    throw new Refusal('invalid_request', message, { errors: [{ path, message }] });
+  }
+  return value;
+}
+
+function answer<T>(reply: FastifyReply, put: { created: boolean; value: T }, view: (value: T) => object): object {
+  void reply.status(put.created ? 201 : 200);
+  return view(put.value);
+}
+
+function entityView({ id, name, createdAt, updatedAt }: Named): { entityId: string; [field: string]: unknown } {
+  return { id, entityId: id, name, createdAt, updatedAt };
+}
+
+function openPlatformView(
+  entityId: string,
+  { id, name, createdAt, updatedAt }: Named,
+): { openPlatformId: string; [field: string]: unknown } {
+  return { id, openPlatformId: id, entityId, name, createdAt, updatedAt };
+}
+
+function appView({ id, ...app }: AppView): { appId: string; [field: string]: unknown } {
+  return { id, appId: id, ...app };
+}

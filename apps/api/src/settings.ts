@@ -1,0 +1,26 @@
+import { integer, readSettings, secretsKey, shared, text } from '#settings';
+
+export type ApiSettings = ReturnType<typeof readApiSettings>;
+
+/** Everything the API process can be told. Refuses to start with the variable's name; secrets are never printed. */
+export function readApiSettings(env: NodeJS.ProcessEnv) {
+  return readSettings(env, {
+    ...shared,
+    port: integer('PORT', { min: 0, max: 65_535, fallback: 3000 }),
+    operatorApiKey: text('OPERATOR_API_KEY', {
+      pattern: /^[\x21-\x7e]{32,512}$/,
+      allowed: 'at least 32 visible characters, or not set',
+      fallback: null,
+      secret: true,
+    }),
+    secretsKey: secretsKey('SECRETS_KEY'),
+    wechatBaseUrl: text('WECHAT_BASE_URL', {
+      pattern: /^https?:\/\/[^\s/?#]+(\/[^\s?#]*)?$/,
+      allowed: 'an http(s) URL without query',
+      fallback: 'https://api.weixin.qq.com',
+    }),
+    rateLimitPerKeyPerSecond: integer('RATE_LIMIT_PER_KEY_PER_SECOND', { min: 0, max: 1_000_000, fallback: 0 }),
+    identitiesPerUserMax: integer('IDENTITIES_PER_USER_MAX', { min: 1, max: 1000, fallback: 100 }),
+    identitiesPerUserHardMax: integer('IDENTITIES_PER_USER_HARD_MAX', { min: 1, max: 1000, fallback: 1000 }),
+  });
+}

@@ -1,0 +1,127 @@
+import { Injectable } from '@nestjs/common';
+import type { HistoryRow, UserFilter, UserView } from '#store';
+import { Database, listUsers, readHistory, readIdentities, readStateAsOf, readUsers } from '#store';
+import { Refusal } from '../problem.js';
+
+export interface LiveUser {
+  readonly id: string;
+  readonly entityId: string;
+  readonly status: 'live';
+  readonly version: number;
+  readonly createdAt: string;
+  readonly unionIds: UserView['unionIds'];
+  readonly identities: UserView['identities'];
+}
+
+export type LookupStatus = 'live' | 'merged' | 'erased' | 'unknown';
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+export const isUserId = (text: string): boolean => uuid.test(text);
+
+export function liveUser(view: UserView): LiveUser {
+  const { id, entityId, version, createdAt, unionIds, identities } = view;
+  return { id, entityId, status: 'live', version, createdAt: createdAt.toISOString(), unionIds, identities };
+}
+
+/** Everything that is asked about people. `entityId` null: the operator. A stranger's user is unknown. */
+@Injectable()
+export class Users {
+  constructor(private readonly database: Database) {}
+
+  /** The live user that an id leads to. Throws `user_not_found` or `user_erased`. */
+  async live(userId: string, entityId: string | null): Promise<LiveUser> {
+    const view = isUserId(userId) ? (await readUsers(this.database, [userId], entityId)).get(userId) : undefined;
+    if (view === undefined) throw new Refusal('user_not_found', 'no such user');
+    if (view.status === 'erased') throw new Refusal('user_erased', 'this user was erased', { userId });
+    return liveUser(view);
+  }
+
+  /** That id's own state at a moment, also of one merged away since. */
+  async asOf(userId: string, entityId: string | null, at: Date): Promise<object> {
+    const now = isUserId(userId) ? (await readUsers(this.database, [userId], entityId)).get(userId) : undefined;
+    if (now === undefined) throw new Refusal('user_not_found', 'no such user');
+    if (now.status === 'erased' && now.id === userId)
+      throw new Refusal('user_erased', 'this user was erased', { userId });
+    const then = await readStateAsOf(this.database, userId, at);
+    if (then === null) throw new Refusal('user_not_found', 'this user did not exist at that time');
+    return then.data.user;
+  }
+
+  async lookup(
+    ids: readonly string[],
+    entityId: string | null,
+  ): Promise<{ id: string; status: LookupStatus; userId: string | null }[]> {
+    const asked = [...new Set(ids.filter(isUserId))];
+    const views = await readUsers(this.database, asked, entityId);
+    return ids.map((id) => {
+      const view = views.get(id);
+      if (view === undefined) return { id, status: 'unknown', userId: null };
+      if (view.status === 'erased') return { id, status: 'erased', userId: null };
+      return { id, status: view.id === id ? 'live' : 'merged', userId: view.id };
+    });
+  }
+
+  async byIdentity(
+    appId: string,
+    openId: string,
+    entityId: string | null,
+  ): Promise<{ identity: { appId: string; openId: string; linkedAt: string }; user: LiveUser }> {
+    const [found] = await readIdentities(this.database, [{ appId, openId }], entityId);
+    if (found === undefined) throw new Refusal('identity_not_found', 'no such identity');
+    const identity = { appId, openId, linkedAt: found.linkedAt.toISOString() };
+    return { identity, user: await this.live(found.userId, entityId) };
+  }
+
+  async lookupIdentities(
+    identities: readonly { appId: string; openId: string }[],
+    entityId: string | null,
+  ): Promise<{ appId: string; openId: string; status: LookupStatus; userId: string | null }[]> {
+    const found = await readIdentities(this.database, identities, entityId);
+    const owners = new Map(found.map(({ appId, openId, userId }) => [`${appId}:${openId}`, userId]));
+    return identities.map(({ appId, openId }) => {
+      const userId = owners.get(`${appId}:${openId}`) ?? null;
+      return { appId, openId, status: userId === null ? 'unknown' : 'live', userId };
+    });
+  }
+
+  /** The person's openId in a sibling app: the newest where there are several. */
+  async openIdIn(userId: string, appId: string, entityId: string | null): Promise<{ appId: string; openId: string }> {
+    const user = await this.live(userId, entityId);
+    const identity = user.identities.findLast((one) => one.appId === appId);
+    if (identity === undefined) throw new Refusal('identity_not_found', 'this user has no openId in that app');
+    return { appId, openId: identity.openId };
+  }
+
+  async list(filter: UserFilter): Promise<LiveUser[]> {
+    return (await listUsers(this.database, filter)).map(liveUser);
+  }
+
+  /** That id's own entries, newest first; of an erased id without `before`, `after` and `evidence`. */
+  async history(
+    userId: string,
+    entityId: string | null,
+    page: { includeMerged: boolean; after: number | null; limit: number },
+  ): Promise<{ items: object[]; keys: number[] }> {
+    const view = isUserId(userId) ? (await readUsers(this.database, [userId], entityId)).get(userId) : undefined;
+    if (view === undefined) throw new Refusal('user_not_found', 'no such user');
+    const rows = await readHistory(this.database, { userId, ...page });
+    const emptied = view.status === 'erased';
+    return { items: rows.map((row) => entry(row, emptied)), keys: rows.map(({ id }) => id) };
+  }
+}
+
+function entry(row: HistoryRow, emptied: boolean): object {
+  return {
+    userId: row.user_id,
+    version: row.version,
+    at: row.recorded_at.toISOString(),
+    action: row.type.replace(/^identity\.(\w+)\.v\d+$/, '$1'),
+    actor: row.actor,
+    cause: row.cause,
+    reason: emptied ? null : row.reason,
+    requestId: row.request_id,
+    before: emptied ? null : (row.before?.user ?? null),
+    after: emptied ? null : row.data.user,
+    evidence: emptied ? null : row.evidence,
+  };
+}

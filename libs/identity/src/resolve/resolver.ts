@@ -1,0 +1,221 @@
+import { createHmac } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { WarmAnswer } from '#store';
+import { Database, isContention, readWarm } from '#store';
+import { Changes } from '../change/changes.js';
+import type { Origin } from '../change/world.js';
+import { IdentitySettings } from '../settings.js';
+import { Refusal } from '../problem.js';
+import type { Observation } from './observation.dto.js';
+import { isSettled } from './resolve.decision.js';
+import type { PlacedObservation, ResolveResult } from './resolve-one.js';
+import { resolveOne, unusableReason } from './resolve-one.js';
+import { WaitingLine } from './waiting-line.js';
+
+export type ResolveAnswer = ResolveResult | Refusal;
+
+/** Who asks. An entity's key sees only its own apps; null is the operator. */
+export interface Asker extends Origin {
+  readonly entityId: string | null;
+}
+
+interface Asked {
+  readonly observation: Observation;
+  readonly asker: Asker;
+  readonly answer: (answer: ResolveAnswer) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+interface Placed extends Asked {
+  readonly placed: PlacedObservation;
+}
+
+/** Measured on two cores: beyond 64 a transaction only gets longer, beyond 256 a read does. */
+const writesPerTransactionMax = 64;
+const readsPerQueryMax = 256;
+/** More lanes than this only wait for each other's commits; pools are shared with everybody else. */
+const writeLanes = 4;
+const readLanes = 2;
+/** Beyond it a process answers 503 rather than let everybody wait for longer than anyone listens. */
+const waitingMax = 20_000;
+
+/**
+ * The one hall behind every door: observations that arrive together are read together, and what is already true is
+ * answered from that read. Only the rest is locked, decided and written, as sets.
+ */
+@Injectable()
+export class Resolver {
+  private readonly reads: WaitingLine<Asked>;
+  private readonly writes: WaitingLine<Placed>;
+
+  constructor(
+    private readonly database: Database,
+    private readonly changes: Changes,
+    private readonly settings: IdentitySettings,
+  ) {
+    this.reads = new WaitingLine({
+      lanes: readLanes,
+      batchMax: readsPerQueryMax,
+      keysOf: () => [],
+      work: (batch) => this.read(batch),
+      failed: (batch, error) => batch.forEach((asked) => asked.fail(error)),
+    });
+    this.writes = new WaitingLine({
+      lanes: writeLanes,
+      batchMax: writesPerTransactionMax,
+      keysOf: ({ placed }) => keysOf(placed),
+      work: (batch) => this.write(batch),
+      failed: (batch, error) => batch.forEach((asked) => asked.fail(error)),
+    });
+  }
+
+  /** Answers in the order asked. A refused observation is a `Refusal` in its place and spoils no other. */
+  async resolve(observations: readonly Observation[], asker: Asker): Promise<ResolveAnswer[]> {
+    if (this.reads.length + this.writes.length + observations.length > waitingMax)
+      throw new Refusal('unavailable', 'too many observations are waiting');
+    return Promise.all(
+      observations.map(
+        (observation) =>
+          new Promise<ResolveAnswer>((answer, fail) => {
+            this.reads.push({ observation, asker, answer, fail });
+          }),
+      ),
+    );
+  }
+
+  private async read(batch: readonly Asked[]): Promise<void> {
+    const answers = await readWarm(
+      this.database,
+      batch.map(({ observation }) => observation),
+    );
+    for (const [index, asked] of batch.entries()) {
+      const answer = answers[index];
+      if (answer === undefined) throw new Error('the warm read answers every question');
+      this.settleOrQueue(asked, answer);
+    }
+  }
+
+  private settleOrQueue(asked: Asked, answer: WarmAnswer): void {
+    const { observation, asker } = asked;
+    const { app } = answer;
+    if (app === null || (asker.entityId !== null && asker.entityId !== app.entityId)) {
+      asked.answer(new Refusal('app_not_found', 'no such app'));
+      return;
+    }
+    const placed = this.place(observation, app, asker);
+    const warm = warmResult(placed, answer);
+    if (warm === null) this.writes.push({ ...asked, placed });
+    else asked.answer(warm);
+  }
+
+  /** The unionId means something in the account the app was bound to when it was seen. */
+  private place(observation: Observation, app: NonNullable<WarmAnswer['app']>, asker: Asker): PlacedObservation {
+    const seen = observation.observedAt;
+    const beforeBinding = seen !== null && app.boundSince !== null && seen < app.boundSince;
+    const former = app.formerOpenPlatformIds;
+    const { entityId: _entityId, ...origin } = asker;
+    return {
+      ...observation,
+      entityId: app.entityId,
+      openPlatformId: beforeBinding && former.length > 0 ? (former.at(-1) ?? null) : app.openPlatformId,
+      formerOpenPlatformIds: former.filter((account) => account !== app.openPlatformId),
+      fingerprint: seen === null ? null : this.fingerprint(observation.appId, observation.openId),
+      origin,
+    };
+  }
+
+  /** A keyed digest of an identity: all that may be kept of one that was erased. */
+  fingerprint(appId: string, openId: string): string {
+    return createHmac('sha256', this.settings.pepper).update(`${appId}\n${openId}`).digest('hex');
+  }
+
+  private async write(batch: readonly Placed[]): Promise<void> {
+    try {
+      const answers = await this.commit(batch.map(({ placed }) => placed));
+      for (const [index, asked] of batch.entries()) {
+        const answer = answers[index];
+        if (answer === undefined) throw new Error('every observation is decided');
+        asked.answer(answer);
+      }
+    } catch (error) {
+      // One that fails must not fail its neighbours, and a crowd that loses every race is easier to place by halves.
+      if (batch.length === 1 || !(isContention(error) || isBug(error))) throw error;
+      const middle = Math.ceil(batch.length / 2);
+      await this.writeOrFail(batch.slice(0, middle));
+      await this.writeOrFail(batch.slice(middle));
+    }
+  }
+
+  private async writeOrFail(batch: readonly Placed[]): Promise<void> {
+    try {
+      await this.write(batch);
+    } catch (error) {
+      for (const asked of batch) asked.fail(error);
+    }
+  }
+
+  private commit(batch: readonly PlacedObservation[]): Promise<ResolveAnswer[]> {
+    const unionKeys = batch.flatMap(({ entityId, openPlatformId, formerOpenPlatformIds, unionId }) =>
+      unionId === null
+        ? []
+        : [openPlatformId, ...formerOpenPlatformIds].flatMap((account) =>
+            account === null ? [] : [{ entityId, openPlatformId: account, unionId }],
+          ),
+    );
+    const fingerprints = batch.flatMap(({ fingerprint }) => (fingerprint === null ? [] : [fingerprint]));
+    return this.changes.run({ identities: batch, unionKeys, userIds: [], fingerprints }, (world) =>
+      batch.map((observation) => {
+        try {
+          return resolveOne(world, observation, this.settings);
+        } catch (error) {
+          if (error instanceof Refusal) return error;
+          throw error;
+        }
+      }),
+    );
+  }
+}
+
+/** Neither contention nor an outage: something about one of the observations is at fault. */
+function isBug(error: unknown): boolean {
+  return error instanceof Error && error.name !== 'DatabaseUnavailable';
+}
+
+function keysOf({ appId, openId, entityId, openPlatformId, unionId }: PlacedObservation): string[] {
+  const identity = `${appId}:${openId}`;
+  return unionId === null || openPlatformId === null
+    ? [identity]
+    : [identity, `${entityId}\n${openPlatformId}\n${unionId}`];
+}
+
+/** The answer where the observation says nothing new; null where something has to be written. */
+function warmResult(placed: PlacedObservation, { owner, keyOwnerId }: WarmAnswer): ResolveResult | null {
+  if (owner === null) return null;
+  // A departure after the observation can only matter where the identity came back since.
+  if (placed.observedAt !== null && placed.observedAt < owner.linkedAt) return null;
+  // Whether an unknown unionId belongs to a former account of the app is decided over loaded keys only.
+  if (placed.unionId !== null && placed.formerOpenPlatformIds.length > 0 && keyOwnerId === null) return null;
+  const settled = isSettled({
+    unionId: placed.unionId,
+    unusable: placed.unionId === null ? null : unusableReason(placed, false),
+    openPlatformId: placed.openPlatformId,
+    ownerId: owner.userId,
+    keyOwnerId,
+    pendingUnionId: owner.pendingUnionId,
+  });
+  if (!settled) return null;
+  return {
+    outcome: 'unchanged',
+    user: {
+      id: owner.userId,
+      entityId: placed.entityId,
+      status: 'live',
+      version: owner.version,
+      createdAt: owner.createdAt.toISOString(),
+      unionIds: owner.unionIds,
+    },
+    identity: { appId: placed.appId, openId: placed.openId, linkedAt: owner.linkedAt.toISOString() },
+    previousUserId: null,
+    conflictId: null,
+  };
+}

@@ -1,0 +1,85 @@
+/**
+ * A line before a few lanes: what arrives while the lanes are busy goes through together. Two lanes never hold the same
+ * key, and items that share a key keep their order, so that a crowd at one door is served by one transaction instead of
+ * many that wait for each other.
+ */
+export class WaitingLine<Item> {
+  private waiting: Item[] = [];
+  private readonly held = new Set<string>();
+  private free: number;
+  private woken = false;
+
+  constructor(
+    private readonly options: {
+      readonly lanes: number;
+      readonly batchMax: number;
+      readonly keysOf: (item: Item) => readonly string[];
+      readonly work: (batch: readonly Item[]) => Promise<void>;
+      readonly failed: (batch: readonly Item[], error: unknown) => void;
+    },
+  ) {
+    this.free = options.lanes;
+  }
+
+  get length(): number {
+    return this.waiting.length;
+  }
+
+  push(item: Item): void {
+    this.waiting.push(item);
+    if (this.woken) return;
+    this.woken = true;
+    // One turn of the event loop: everything that was read from the sockets in this turn goes together.
+    setImmediate(() => {
+      this.woken = false;
+      this.dispatch();
+    });
+  }
+
+  private dispatch(): void {
+    while (this.free > 0 && this.waiting.length > 0) {
+      const batch = this.take();
+      if (batch.length === 0) return;
+      this.free -= 1;
+      void this.run(batch);
+    }
+  }
+
+  private async run(batch: readonly Item[]): Promise<void> {
+    try {
+      await this.options.work(batch);
+    } catch (error) {
+      this.options.failed(batch, error);
+    } finally {
+      for (const item of batch) for (const key of this.options.keysOf(item)) this.held.delete(key);
+      this.free += 1;
+      this.dispatch();
+    }
+  }
+
+  private take(): Item[] {
+    const batch: Item[] = [];
+    const own = new Set<string>();
+    const passed = new Set<string>();
+    const left: Item[] = [];
+    for (const [index, item] of this.waiting.entries()) {
+      if (batch.length >= this.options.batchMax) {
+        left.push(...this.waiting.slice(index));
+        break;
+      }
+      const keys = this.options.keysOf(item);
+      if (keys.some((key) => passed.has(key) || (this.held.has(key) && !own.has(key)))) {
+        for (const key of keys) passed.add(key);
+        left.push(item);
+        continue;
+      }
+      for (const key of keys) {
+        own.add(key);
+        this.held.add(key);
+      }
+      batch.push(item);
+    }
+    this.waiting = left;
+    return batch;
+  }
+}

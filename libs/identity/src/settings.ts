@@ -1,0 +1,9 @@
+/** What the rules need to know of the installation; the app's wiring fills it in. */
+export abstract class IdentitySettings {
+  /** Above it automatic linking stops and a conflict is opened. */
+  abstract readonly identitiesPerUserMax: number;
+  /** Above it merges and links by hand are refused. */
+  abstract readonly identitiesPerUserHardMax: number;
+  /** Keys the fingerprints of departed identities. */
+  abstract readonly pepper: Buffer;
+}
