@@ -56,11 +56,12 @@ export function isContention(error: unknown): boolean {
   return contention.has(codeOf(error));
 }
 
+const int8Oid = 20;
 const parseInt8 = (text: string): number => Number(text);
 /** Versions and ids stay far below 2^53, so a bigint column reads as a number. */
 const types = {
   getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-    oid === pg.types.builtins.INT8 ? parseInt8 : pg.types.getTypeParser(oid, format ?? 'text'),
+    oid === int8Oid ? parseInt8 : pg.types.getTypeParser(oid, format ?? 'text'),
 };
 
 /**
@@ -83,7 +84,7 @@ export class Database {
       statement_timeout: statementTimeoutMs,
       lock_timeout: statementTimeoutMs / 2,
       idle_in_transaction_session_timeout: statementTimeoutMs,
-      types: types as pg.CustomTypesConfig,
+      types,
     });
     // An idle connection that breaks is replaced on the next use; without a listener it would end the process.
     this.pool.on('error', () => undefined);

@@ -67,7 +67,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (refusal.code === 'internal') this.logger.error({ err: error, requestId: request.id }, 'unexpected fault');
     if (refusal.code === 'unavailable') this.logger.warn({ requestId: request.id }, refusal.message);
     if (refusal.code === 'unavailable' || refusal.code === 'rate_limited' || refusal.code === 'wechat_throttled')
-      void reply.header('retry-after', String(refusal.details['retryAfterSeconds'] ?? retryAfterSeconds));
+      void reply.header('retry-after', String(Number(refusal.details['retryAfterSeconds'] ?? retryAfterSeconds)));
     if (refusal.code === 'unauthenticated') void reply.header('www-authenticate', 'Bearer');
     void reply.status(problem.status).type('application/problem+json; charset=utf-8').send(problem);
   }

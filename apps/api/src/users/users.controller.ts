@@ -17,7 +17,11 @@ export class UsersController {
   async list(@CurrentCaller() caller: Caller, @Query() query: UsersQueryDto): Promise<object> {
     const page = pageOf(query, byId);
     const users = await this.users.list({
-      ...query,
+      unionId: query.unionId,
+      openPlatformId: query.openPlatformId,
+      appId: query.appId,
+      openId: query.openId,
+      provisional: query.provisional,
       ...page,
       limit: page.limit + 1,
       entityId: caller.entityId,

@@ -111,28 +111,36 @@ export function resolveOne(
       overtakeConflicts(world, observation);
       return result('keyed', user, identity);
     }
-    case 'merge': {
-      const source = required(owner);
-      const target = required(keyOwner);
-      const identity = held(source, observation);
-      world.keep(identity, null, null, world.now);
-      const mergeId = world.newId();
-      const reason = 'WeChat gave both the same unionId';
-      fold(
-        world,
-        source,
-        target,
-        { mergeId, automatic: true, evidence, requestedBy: origin.actor, requestedAt: world.now },
-        { ...origin, reason },
-      );
-      overtakeConflicts(world, observation);
-      return { ...result('merged', target, identity), previousUserId: source.id };
-    }
+    case 'merge':
+      return merged(world, observation, required(owner), required(keyOwner), evidence);
     case 'conflict': {
       const user = required(owner);
       return contradicted(world, observation, user, held(user, observation), keyOwner, decision.conflict);
     }
   }
+}
+
+/** P1: the owner of the unionId survives, whatever the age of the other. */
+function merged(
+  world: World,
+  observation: PlacedObservation,
+  source: HeldUser,
+  target: HeldUser,
+  evidence: object,
+): ResolveResult {
+  const { origin } = observation;
+  const identity = held(source, observation);
+  world.keep(identity, null, null, world.now);
+  const options = {
+    mergeId: world.newId(),
+    automatic: true,
+    evidence,
+    requestedBy: origin.actor,
+    requestedAt: world.now,
+  };
+  fold(world, source, target, options, { ...origin, reason: 'WeChat gave both the same unionId' });
+  overtakeConflicts(world, observation);
+  return { ...result('merged', target, identity), previousUserId: source.id };
 }
 
 function linkedBy(identity: HeldIdentity, created: boolean): object {
