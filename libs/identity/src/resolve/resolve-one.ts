@@ -101,16 +101,8 @@ export function resolveOne(
       keepFinding(world, identity, finding, observation);
       return result('unchanged', user, identity);
     }
-    case 'attach_key': {
-      const user = required(owner);
-      const identity = held(user, observation);
-      const key = { openPlatformId: required(openPlatformId), unionId: required(unionId) };
-      world.attachKey(user, key.openPlatformId, key.unionId);
-      world.keep(identity, null, null, world.now);
-      world.step(user, 'identity.UserKeyed.v1', key, origin, evidence);
-      overtakeConflicts(world, observation);
-      return result('keyed', user, identity);
-    }
+    case 'attach_key':
+      return keyed(world, observation, required(owner), evidence);
     case 'merge':
       return merged(world, observation, required(owner), required(keyOwner), evidence);
     case 'conflict': {
@@ -141,6 +133,20 @@ function merged(
   fold(world, source, target, options, { ...origin, reason: 'WeChat gave both the same unionId' });
   overtakeConflicts(world, observation);
   return { ...result('merged', target, identity), previousUserId: source.id };
+}
+
+/** The late unionId: the user keeps its id and can be found by it from now on. */
+function keyed(world: World, observation: PlacedObservation, user: HeldUser, evidence: object): ResolveResult {
+  const identity = held(user, observation);
+  const key = {
+    openPlatformId: required(observation.openPlatformId),
+    unionId: required(observation.unionId),
+  };
+  world.attachKey(user, key.openPlatformId, key.unionId);
+  world.keep(identity, null, null, world.now);
+  world.step(user, 'identity.UserKeyed.v1', key, observation.origin, evidence);
+  overtakeConflicts(world, observation);
+  return result('keyed', user, identity);
 }
 
 function linkedBy(identity: HeldIdentity, created: boolean): object {
