@@ -1,7 +1,5 @@
-export type Cause = 'login' | 'observation' | 'push' | 'import' | 'migration' | 'admin' | 'participant' | 'automatic';
-export interface LinkedIdentity {
-  readonly appId: string;
-  readonly openId: string;
-  readonly linkedAt: string;
-}
-export type UserState = object;
+export * from './from-schemas/data.js';
+export { schemas } from './from-schemas/schemas.js';
+export * from './event.js';
+export * from './topics.js';
+export * from './cloud-event.js';
