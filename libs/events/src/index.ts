@@ -3,3 +3,4 @@ export { schemas } from './from-schemas/schemas.js';
 export * from './event.js';
 export * from './topics.js';
 export * from './cloud-event.js';
+export * from './async-api.js';
