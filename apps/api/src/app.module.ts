@@ -6,7 +6,10 @@ import type { IdentityModuleOptions } from '#identity';
 import { IdentityModule } from '#identity';
 import { AuthenticationGuard } from './access/authentication.guard.js';
 import { RateLimiter } from './access/rate-limiter.js';
+import { ChangesController } from './changes/changes.controller.js';
+import { ConflictsController } from './conflicts/conflicts.controller.js';
 import { IdentitiesController } from './identities/identities.controller.js';
+import { MergesController } from './merges/merges.controller.js';
 import { Metrics } from './operation/metrics.js';
 import { OperationController } from './operation/operation.controller.js';
 import { Readiness } from './operation/readiness.js';
@@ -23,7 +26,16 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [IdentityModule.register(identity)],
-      controllers: [RegistryController, ApiKeysController, IdentitiesController, UsersController, OperationController],
+      controllers: [
+        RegistryController,
+        ApiKeysController,
+        IdentitiesController,
+        UsersController,
+        MergesController,
+        ConflictsController,
+        ChangesController,
+        OperationController,
+      ],
       providers: [
         Metrics,
         Readiness,

@@ -3,8 +3,19 @@ import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { Database } from '#store';
 import { ApiKeys } from './access/api-keys.js';
+import { Fingerprints } from './access/fingerprints.js';
 import { Sealer } from './access/sealer.js';
 import { Changes } from './change/changes.js';
+import { Conflicts } from './conflict/conflicts.js';
+import { ConflictDecisions } from './conflict/decisions.js';
+import { Erasures } from './erase/erasures.js';
+import { Links } from './link/links.js';
+import { MergeViews } from './merge/merge-views.js';
+import { Merges } from './merge/merges.js';
+import { Reverts } from './merge/revert.js';
+import { Participants } from './participant/participants.js';
+import { Separations } from './separate/separations.js';
+import { Splits } from './split/splits.js';
 import { Users } from './lookup/users.js';
 import { AppReview } from './registry/app-review.js';
 import { Registry } from './registry/registry.js';
@@ -24,7 +35,25 @@ export interface IdentityModuleOptions {
 @Module({})
 export class IdentityModule {
   static register(options: IdentityModuleOptions): DynamicModule {
-    const capabilities = [Changes, Resolver, Users, Registry, AppReview, ResolveObservationsHandler];
+    const capabilities = [
+      Changes,
+      Fingerprints,
+      Resolver,
+      ResolveObservationsHandler,
+      Users,
+      Registry,
+      AppReview,
+      Merges,
+      MergeViews,
+      Reverts,
+      Participants,
+      Splits,
+      Links,
+      Separations,
+      Conflicts,
+      ConflictDecisions,
+      Erasures,
+    ];
     const keys = new ApiKeys(options.database, options.operatorKey);
     return {
       module: IdentityModule,

@@ -20,3 +20,4 @@ export { readChangedUsers, readStates } from './relay-states.js';
 export type { StateRecord } from './relay-states.js';
 export { lagMax, readRelayLag } from './relay-lag.js';
 export type { RelayLag } from './relay-lag.js';
+export { forget, readAliases, readPersonalTexts } from './forget.js';

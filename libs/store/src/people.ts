@@ -10,6 +10,10 @@ export interface UserRow {
   readonly version: number;
   readonly mergedInto: string | null;
   readonly createdAt: string;
+  /** What `createdAt` was before anybody was folded in. */
+  readonly ownCreatedAt: string;
+  /** The end of the chain, where the user is merged away. */
+  readonly leadsTo: string | null;
 }
 
 export interface IdentityRow {
@@ -17,8 +21,11 @@ export interface IdentityRow {
   readonly openId: string;
   readonly userId: string;
   readonly linkedAt: string;
+  readonly viaOpenPlatformId: string | null;
+  readonly viaUnionId: string | null;
   readonly pendingUnionId: string | null;
   readonly pendingReason: string | null;
+  readonly pendingObservedAt: string | null;
 }
 
 export interface UnionKeyRow {
@@ -119,7 +126,11 @@ export async function lockAndLoad(transaction: Transaction, wanted: Wanted): Pro
   if (loaded === undefined) throw new Error('lock_and_load answered nothing');
   return {
     now: utc(loaded.now),
-    users: loaded.users.map((user) => ({ ...user, createdAt: utc(user.createdAt) })),
+    users: loaded.users.map((user) => ({
+      ...user,
+      createdAt: utc(user.createdAt),
+      ownCreatedAt: utc(user.ownCreatedAt),
+    })),
     identities: loaded.identities.map((identity) => ({ ...identity, linkedAt: utc(identity.linkedAt) })),
     unionKeys: loaded.unionKeys.map((key) => ({
       ...key,

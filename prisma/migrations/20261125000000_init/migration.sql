@@ -75,6 +75,8 @@ CREATE TABLE users (
   version     bigint NOT NULL CHECK (version > 0),
   merged_into uuid,
   created_at  timestamptz(3) NOT NULL,
+  -- What created_at was before anybody was folded in: a revert finds its way back by it.
+  own_created_at timestamptz(3) NOT NULL DEFAULT clock_timestamp(),
   CHECK ((status = 'merged') = (merged_into IS NOT NULL))
 ) WITH (fillfactor = 90);
 CREATE INDEX users_live ON users (entity_id, id) WHERE status = 'live';
@@ -88,6 +90,9 @@ CREATE TABLE identity (
   user_id             uuid NOT NULL,
   linked_at           timestamptz(3) NOT NULL,
   source              text NOT NULL,
+  -- The union key that led it here: a revert that gives the key back gives the identity with it.
+  via_open_platform_id text,
+  via_union_id        text COLLATE "C",
   -- Evidence that could not be acted on yet (P8), or that contradicts what we hold (P3); kept, never guessed away.
   pending_union_id    text COLLATE "C",
   pending_reason      text,
@@ -244,6 +249,44 @@ CREATE UNIQUE INDEX conflict_one_open ON conflict (app_id, open_id, union_id, ki
 CREATE INDEX conflict_entity ON conflict (entity_id, status, id);
 CREATE INDEX conflict_users ON conflict USING gin (user_ids) WHERE status = 'open';
 
+-- Participants and what they have to confirm ------------------------------------------------------------------------
+
+CREATE TABLE participant (
+  entity_id              text NOT NULL REFERENCES entity,
+  name                   text NOT NULL CHECK (name ~ '^[a-z0-9-]{1,64}$'),
+  acknowledges           text[] NOT NULL DEFAULT '{}',
+  consents               text[] NOT NULL DEFAULT '{}',
+  answer_within_seconds  integer NOT NULL DEFAULT 86400,
+  overdue_after_seconds  integer NOT NULL DEFAULT 86400,
+  created_at             timestamptz(3) NOT NULL DEFAULT clock_timestamp(),
+  updated_at             timestamptz(3) NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (entity_id, name)
+);
+
+-- Who has to confirm a merge, a revert or an erasure, taken from the participants when it happened; and every answer
+-- that came, expected or not.
+CREATE TABLE acknowledgement (
+  kind        text NOT NULL CHECK (kind IN ('merge', 'revert', 'erasure')),
+  subject_id  uuid NOT NULL,
+  participant text NOT NULL,
+  expected    boolean NOT NULL,
+  overdue_at  timestamptz(3),
+  status      text CHECK (status IN ('done', 'failed')),
+  detail      text,
+  answered_at timestamptz(3),
+  PRIMARY KEY (subject_id, kind, participant)
+);
+
+CREATE TABLE erasure (
+  id           uuid PRIMARY KEY,
+  entity_id    text NOT NULL,
+  user_id      uuid NOT NULL UNIQUE,
+  reason       text,
+  actor        text NOT NULL,
+  requested_at timestamptz(3) NOT NULL,
+  destroyed    json NOT NULL
+);
+
 -- Access --------------------------------------------------------------------------------------------------------------
 
 CREATE TABLE idempotency (
@@ -326,11 +369,14 @@ BEGIN
     'now', clock_timestamp(),
     'users', (SELECT coalesce(json_agg(json_build_object(
         'id', u.id, 'entityId', u.entity_id, 'status', u.status, 'version', u.version,
-        'mergedInto', u.merged_into, 'createdAt', u.created_at)), '[]')
+        'mergedInto', u.merged_into, 'createdAt', u.created_at, 'ownCreatedAt', u.own_created_at,
+        'leadsTo', (SELECT r.target_id FROM redirect r WHERE r.user_id = u.id))), '[]')
       FROM users u WHERE u.id = ANY (held)),
     'identities', (SELECT coalesce(json_agg(json_build_object(
         'appId', i.app_id, 'openId', i.open_id, 'userId', i.user_id, 'linkedAt', i.linked_at,
-        'pendingUnionId', i.pending_union_id, 'pendingReason', i.pending_reason) ORDER BY i.linked_at, i.app_id, i.open_id), '[]')
+        'viaOpenPlatformId', i.via_open_platform_id, 'viaUnionId', i.via_union_id,
+        'pendingUnionId', i.pending_union_id, 'pendingReason', i.pending_reason,
+        'pendingObservedAt', i.pending_observed_at) ORDER BY i.linked_at, i.app_id, i.open_id), '[]')
       FROM identity i WHERE i.user_id = ANY (held)),
     'unionKeys', (SELECT coalesce(json_agg(json_build_object(
         'openPlatformId', k.open_platform_id, 'unionId', k.union_id, 'userId', k.user_id,
@@ -358,8 +404,8 @@ CREATE FUNCTION apply_changes(p json) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   m record;
 BEGIN
-  INSERT INTO users (id, entity_id, status, version, merged_into, created_at)
-    SELECT id, "entityId", status, version, "mergedInto", "createdAt"
+  INSERT INTO users (id, entity_id, status, version, merged_into, created_at, own_created_at)
+    SELECT id, "entityId", status, version, "mergedInto", "createdAt", "createdAt"
     FROM json_to_recordset(p -> 'users') AS r(id uuid, "entityId" text, status text, version bigint, "mergedInto" uuid, "createdAt" timestamptz)
     ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = excluded.version,
       merged_into = excluded.merged_into, created_at = excluded.created_at;
@@ -369,10 +415,12 @@ BEGIN
       WHERE i.app_id = r."appId" AND i.open_id = r."openId";
   END IF;
   IF p -> 'newIdentities' IS NOT NULL THEN
-    INSERT INTO identity (app_id, open_id, entity_id, user_id, linked_at, source, pending_union_id, pending_reason, pending_observed_at)
-      SELECT "appId", "openId", "entityId", "userId", "linkedAt", source, "pendingUnionId", "pendingReason", "pendingObservedAt"
+    INSERT INTO identity (app_id, open_id, entity_id, user_id, linked_at, source, via_open_platform_id, via_union_id,
+        pending_union_id, pending_reason, pending_observed_at)
+      SELECT "appId", "openId", "entityId", "userId", "linkedAt", source, "viaOpenPlatformId", "viaUnionId", "pendingUnionId", "pendingReason", "pendingObservedAt"
       FROM json_to_recordset(p -> 'newIdentities') AS r("appId" text, "openId" text, "entityId" text, "userId" uuid, "linkedAt" timestamptz,
-        source text, "pendingUnionId" text, "pendingReason" text, "pendingObservedAt" timestamptz);
+        source text, "viaOpenPlatformId" text, "viaUnionId" text,
+        "pendingUnionId" text, "pendingReason" text, "pendingObservedAt" timestamptz);
   END IF;
   IF p -> 'changedIdentities' IS NOT NULL THEN
     UPDATE identity i SET user_id = r."userId", pending_union_id = r."pendingUnionId", pending_reason = r."pendingReason",

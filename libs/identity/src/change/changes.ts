@@ -4,26 +4,30 @@ import { applyChanges, Database, lockAndLoad } from '#store';
 import { v7 } from 'uuid';
 import { World } from './world.js';
 
+const nothing: Wanted = { identities: [], unionKeys: [], userIds: [], fingerprints: [] };
+
 /** Runs a decision over the locked truth and writes what it changed, in one transaction. */
 @Injectable()
 export class Changes {
   constructor(private readonly database: Database) {}
 
   /**
-   * `decide` must be pure: a lost race runs it again on a new World. `within` writes rows of its own into the same
-   * transaction, after the decision. Throwing writes nothing.
+   * `decide` touches nothing but the World, and the transaction for what the World does not hold: a lost race runs it
+   * again from the start. Throwing writes nothing.
    */
-  run<T>(
-    wanted: Wanted,
-    decide: (world: World) => T,
-    within?: (transaction: Transaction, result: T) => Promise<void>,
-  ): Promise<T> {
+  run<T>(wanted: Partial<Wanted>, decide: (world: World, transaction: Transaction) => T | Promise<T>): Promise<T> {
     return this.database.transaction(async (transaction) => {
-      const world = new World(await lockAndLoad(transaction, wanted), () => v7());
-      const result = decide(world);
+      const world = new World(await lockAndLoad(transaction, { ...nothing, ...wanted }), () => v7());
+      const result = await decide(world, transaction);
       await applyChanges(transaction, world.changes());
-      await within?.(transaction, result);
       return result;
     });
+  }
+
+  /** The same without writing: what would happen. The World is thrown away. */
+  rehearse<T>(wanted: Partial<Wanted>, decide: (world: World) => T): Promise<T> {
+    return this.database.transaction(async (transaction) =>
+      decide(new World(await lockAndLoad(transaction, { ...nothing, ...wanted }), () => v7())),
+    );
   }
 }

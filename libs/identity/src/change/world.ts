@@ -14,6 +14,9 @@ export interface Origin {
 }
 
 export interface HeldIdentity extends LinkedIdentity {
+  /** The union key that led it to its user. */
+  viaOpenPlatformId: string | null;
+  viaUnionId: string | null;
   pendingUnionId: string | null;
   pendingReason: string | null;
   pendingObservedAt: string | null;
@@ -35,6 +38,9 @@ export interface HeldUser {
   version: number;
   mergedInto: string | null;
   createdAt: string;
+  readonly ownCreatedAt: string;
+  /** The end of the chain, where it is merged away. */
+  leadsTo: string | null;
   identities: HeldIdentity[];
   unionKeys: HeldKey[];
 }
@@ -112,7 +118,7 @@ export class World {
     this.now = loaded.now;
     for (const user of loaded.users) this.users.set(user.id, { ...user, identities: [], unionKeys: [] });
     for (const { userId, ...identity } of loaded.identities) {
-      this.users.get(userId)?.identities.push({ ...identity, pendingObservedAt: null, source: '' });
+      this.users.get(userId)?.identities.push({ ...identity, source: '' });
       const key = identityKey(identity.appId, identity.openId);
       this.owners.set(key, userId);
       this.loadedIdentities.set(key, userId);
@@ -159,6 +165,8 @@ export class World {
       version: 0,
       mergedInto: null,
       createdAt,
+      ownCreatedAt: createdAt,
+      leadsTo: null,
       identities: [],
       unionKeys: [],
     };
@@ -167,12 +175,19 @@ export class World {
     return user;
   }
 
-  link(user: HeldUser, identity: { appId: string; openId: string; source: string }): HeldIdentity {
+  /** `via`: the union key that led the identity to this user, where one did. */
+  link(
+    user: HeldUser,
+    identity: { appId: string; openId: string; source: string },
+    via: { openPlatformId: string; unionId: string } | null,
+  ): HeldIdentity {
     const held: HeldIdentity = {
       appId: identity.appId,
       openId: identity.openId,
       source: identity.source,
       linkedAt: this.now,
+      viaOpenPlatformId: via?.openPlatformId ?? null,
+      viaUnionId: via?.unionId ?? null,
       pendingUnionId: null,
       pendingReason: null,
       pendingObservedAt: null,
@@ -233,17 +248,38 @@ export class World {
   redirect(source: HeldUser, target: HeldUser): void {
     source.status = 'merged';
     source.mergedInto = target.id;
+    source.leadsTo = target.id;
+    for (const user of this.users.values()) if (user.leadsTo === source.id) user.leadsTo = target.id;
     this.rows.redirects.push({ userId: source.id, targetId: target.id });
   }
 
   restore(source: HeldUser): void {
     source.status = 'live';
     source.mergedInto = null;
+    source.leadsTo = null;
     this.rows.redirects.push({ userId: source.id, targetId: null });
   }
 
-  write(section: 'merges' | 'revertedMerges' | 'separations' | 'departed', row: object): void {
+  write(section: 'merges' | 'revertedMerges' | 'departed', row: object): void {
     this.rows[section].push(row);
+  }
+
+  /** A lasting decision that two users are two people (P6). Answers its id; one pair is separated once. */
+  separate(a: HeldUser, b: HeldUser, origin: Origin): string {
+    const earlier = this.separations.find((pair) => pairOf(pair.a, pair.b) === pairOf(a.id, b.id));
+    if (earlier !== undefined) return earlier.id;
+    const id = this.newId();
+    this.separated.add(pairOf(a.id, b.id));
+    this.rows.separations.push({
+      id,
+      entityId: a.entityId,
+      a: a.id,
+      b: b.id,
+      reason: origin.reason,
+      actor: origin.actor,
+      createdAt: this.now,
+    });
+    return id;
   }
 
   /** One step of the user's version: its event and its audit entry. The last thing done to a user in a change. */
@@ -352,10 +388,6 @@ export class World {
     );
   }
 
-  openConflicts(): readonly HeldConflict[] {
-    return this.conflicts;
-  }
-
   changes(): ChangeSet {
     const identityRows = this.identityRows();
     const keyRows = this.keyRows();
@@ -364,7 +396,14 @@ export class World {
       ...identityRows,
       ...keyRows,
       conflicts: [...this.changedConflicts.values()],
-      users: [...this.changedUsers].map(({ identities: _identities, unionKeys: _unionKeys, ...row }) => row),
+      users: [...this.changedUsers].map(({ id, entityId, status, version, mergedInto, createdAt }) => ({
+        id,
+        entityId,
+        status,
+        version,
+        mergedInto,
+        createdAt,
+      })),
     };
   }
 

@@ -80,9 +80,9 @@ export function resolveOne(
     case 'create':
     case 'create_in_conflict': {
       const user = world.create(entityId);
-      const identity = world.link(user, observation);
-      if (decision.kind === 'create' && decision.withKey && openPlatformId !== null && unionId !== null)
-        world.attachKey(user, openPlatformId, unionId);
+      const via = decision.kind === 'create' && decision.withKey ? keyOf(observation) : null;
+      const identity = world.link(user, observation, via);
+      if (via !== null) world.attachKey(user, via.openPlatformId, via.unionId);
       world.step(user, 'identity.UserLinked.v1', linkedBy(identity, true), origin, evidence);
       if (decision.kind === 'create_in_conflict')
         return contradicted(world, observation, user, identity, keyOwner, decision.conflict);
@@ -91,7 +91,7 @@ export function resolveOne(
     }
     case 'link': {
       const user = required(keyOwner);
-      const identity = world.link(user, observation);
+      const identity = world.link(user, observation, keyOf(observation));
       world.step(user, 'identity.UserLinked.v1', linkedBy(identity, false), origin, evidence);
       return result('linked', user, identity);
     }
@@ -138,10 +138,7 @@ function merged(
 /** The late unionId: the user keeps its id and can be found by it from now on. */
 function keyed(world: World, observation: PlacedObservation, user: HeldUser, evidence: object): ResolveResult {
   const identity = held(user, observation);
-  const key = {
-    openPlatformId: required(observation.openPlatformId),
-    unionId: required(observation.unionId),
-  };
+  const key = keyOf(observation);
   world.attachKey(user, key.openPlatformId, key.unionId);
   world.keep(identity, null, null, world.now);
   world.step(user, 'identity.UserKeyed.v1', key, observation.origin, evidence);
@@ -221,6 +218,10 @@ function evidenceOf(world: World, observation: PlacedObservation): object {
   const { appId, openId, unionId, openPlatformId, source } = observation;
   const observedAt = observation.observedAt?.toISOString() ?? world.now;
   return { appId, openId, unionId, openPlatformId, source, observedAt };
+}
+
+function keyOf({ openPlatformId, unionId }: PlacedObservation): { openPlatformId: string; unionId: string } {
+  return { openPlatformId: required(openPlatformId), unionId: required(unionId) };
 }
 
 function held(user: HeldUser, observation: PlacedObservation): HeldIdentity {

@@ -1,7 +1,7 @@
-import { createHmac } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { WarmAnswer } from '#store';
 import { Database, isContention, readWarm } from '#store';
+import { Fingerprints } from '../access/fingerprints.js';
 import { Changes } from '../change/changes.js';
 import type { Origin } from '../change/world.js';
 import { IdentitySettings } from '../settings.js';
@@ -52,6 +52,7 @@ export class Resolver {
     private readonly database: Database,
     private readonly changes: Changes,
     private readonly settings: IdentitySettings,
+    private readonly fingerprints: Fingerprints,
   ) {
     this.reads = new WaitingLine({
       lanes: readLanes,
@@ -119,14 +120,9 @@ export class Resolver {
       entityId: app.entityId,
       openPlatformId: beforeBinding && former.length > 0 ? (former.at(-1) ?? null) : app.openPlatformId,
       formerOpenPlatformIds: former.filter((account) => account !== app.openPlatformId),
-      fingerprint: seen === null ? null : this.fingerprint(observation.appId, observation.openId),
+      fingerprint: seen === null ? null : this.fingerprints.of(observation.appId, observation.openId),
       origin,
     };
-  }
-
-  /** A keyed digest of an identity: all that may be kept of one that was erased. */
-  fingerprint(appId: string, openId: string): string {
-    return createHmac('sha256', this.settings.pepper).update(`${appId}\n${openId}`).digest('hex');
   }
 
   private async write(batch: readonly Placed[]): Promise<void> {

@@ -1,0 +1,122 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import type { Caller } from '#identity';
+import { Erasures, Links, Participants, Refusal, Separations, Splits } from '#identity';
+import { CurrentCaller, Needs } from '../access/authentication.guard.js';
+import { LinkDto, OptionalReasonDto, ParticipantDto, SeparationDto, SplitDto } from '../merges/merges.dto.js';
+import type { Asking } from '../request/origin.js';
+import { CurrentAsking } from '../request/origin.js';
+
+/** Changes by hand that are not merges: split, link, unlink, separate, erase. */
+@ApiTags('Changes')
+@Controller('v1')
+@Needs('merge')
+export class ChangesController {
+  constructor(
+    private readonly splits: Splits,
+    private readonly links: Links,
+    private readonly separations: Separations,
+    private readonly erasures: Erasures,
+    private readonly participants: Participants,
+  ) {}
+
+  /** Chosen identities leave this user and become a new one; the two are separated. */
+  @Post('users/:userId/split')
+  split(@CurrentAsking() asking: Asking, @Param('userId') userId: string, @Body() body: SplitDto): Promise<object> {
+    const origin = asking.origin('admin', body.reason);
+    return this.splits.split(userId, body.identities, asking.caller.entityId, origin);
+  }
+
+  /** Links an identity by hand. */
+  @Post('identities')
+  async link(
+    @CurrentAsking() asking: Asking,
+    @Body() body: LinkDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const { appId, openId, userId, reason } = body;
+    const origin = asking.origin('admin', reason);
+    const { created, ...linked } = await this.links.link({ appId, openId }, userId, asking.caller.entityId, origin);
+    void reply.status(created ? 201 : 200);
+    return linked;
+  }
+
+  /** Unlinks an identity by hand: a correction, which later evidence may undo. */
+  @Delete('identities/:appId/:openId')
+  unlink(
+    @CurrentAsking() asking: Asking,
+    @Param('appId') appId: string,
+    @Param('openId') openId: string,
+    @Query() query: OptionalReasonDto,
+  ): Promise<object> {
+    const origin = asking.origin('admin', query.reason ?? null);
+    return this.links.unlink({ appId, openId }, asking.caller.entityId, origin);
+  }
+
+  /** Decides that two users are two people. Evidence against it opens a conflict. */
+  @Put('separations')
+  async separate(
+    @CurrentAsking() asking: Asking,
+    @Body() body: SeparationDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const origin = asking.origin('admin', body.reason);
+    const { created, ...separation } = await this.separations.separate(body.userIds, asking.caller.entityId, origin);
+    void reply.status(created ? 201 : 200);
+    return separation;
+  }
+
+  @Delete('separations/:id')
+  @HttpCode(204)
+  async removeSeparation(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<void> {
+    await this.separations.remove(id, caller.entityId);
+  }
+
+  /** Destroys a person's data; the id answers erased from the moment of this answer. */
+  @Delete('users/:userId')
+  @HttpCode(202)
+  @Needs('admin')
+  erase(
+    @CurrentAsking() asking: Asking,
+    @Param('userId') userId: string,
+    @Query() query: OptionalReasonDto,
+  ): Promise<object> {
+    return this.erasures.erase(userId, asking.caller.entityId, asking.origin('admin', query.reason ?? null));
+  }
+
+  /** What was destroyed, and which participants confirmed. */
+  @Get('erasures/:id')
+  @Needs('admin')
+  erasure(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<object> {
+    return this.erasures.get(id, caller.entityId);
+  }
+
+  /** Registers a consumer that must confirm merges or erasures. */
+  @Put('participants/:name')
+  @Needs('admin')
+  async participant(
+    @CurrentCaller() caller: Caller,
+    @Param('name') name: string,
+    @Body() body: ParticipantDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    if (!/^[a-z0-9-]{1,64}$/.test(name)) throw invalid('name', 'name must be 1 to 64 characters of a-z 0-9 -');
+    const entityId = body.entityId ?? caller.entityId;
+    if (entityId === null) throw invalid('entityId', 'the operator says for which entity');
+    if (caller.entityId !== null && caller.entityId !== entityId)
+      throw new Refusal('entity_not_found', 'no such entity');
+    const { created, value } = await this.participants.put(entityId, name, {
+      acknowledges: body.acknowledges,
+      consents: body.consents ?? [],
+      answerWithinSeconds: body.answerWithinSeconds,
+      overdueAfterSeconds: body.overdueAfterSeconds,
+    });
+    void reply.status(created ? 201 : 200);
+    return value;
+  }
+}
+
+function invalid(path: string, message: string): Refusal {
+  return new Refusal('invalid_request', message, { errors: [{ path, message }] });
+}

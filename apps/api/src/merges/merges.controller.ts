@@ -1,0 +1,117 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { Caller } from '#identity';
+import { Merges, MergeViews, Participants, Reverts } from '#identity';
+import { CurrentCaller, Needs } from '../access/authentication.guard.js';
+import type { Asking } from '../request/origin.js';
+import { CurrentAsking } from '../request/origin.js';
+import { byId, paged, pageOf } from '../request/paging.js';
+import {
+  AcknowledgementDto,
+  MergeDto,
+  MergePreviewDto,
+  MergesQueryDto,
+  OptionalReasonDto,
+  ReasonDto,
+} from './merges.dto.js';
+
+@ApiTags('Merges')
+@Controller('v1/merges')
+@Needs('merge')
+export class MergesController {
+  constructor(
+    private readonly merges: Merges,
+    private readonly reverts: Reverts,
+    private readonly views: MergeViews,
+    private readonly participants: Participants,
+  ) {}
+
+  /** What would happen, per source, with counts and a token that fails once the world changed. Changes nothing. */
+  @Post('preview')
+  @HttpCode(200)
+  preview(@CurrentCaller() caller: Caller, @Body() body: MergePreviewDto): Promise<object> {
+    return this.merges.preview({
+      targetUserId: body.targetUserId,
+      sourceUserIds: body.sourceUserIds,
+      allowDifferentUnionIds: body.allowDifferentUnionIds ?? false,
+      entityId: caller.entityId,
+    });
+  }
+
+  /** Folds the sources into the target, with an outcome per source. */
+  @Post()
+  @HttpCode(200)
+  async merge(@CurrentAsking() asking: Asking, @Body() body: MergeDto): Promise<object> {
+    const results = await this.merges.merge(
+      {
+        targetUserId: body.targetUserId,
+        sourceUserIds: body.sourceUserIds,
+        allowDifferentUnionIds: body.allowDifferentUnionIds ?? false,
+        entityId: asking.caller.entityId,
+        mode: body.mode ?? 'each',
+        previewToken: body.previewToken,
+        requireApproval: body.requireApproval ?? false,
+      },
+      asking.origin('admin', body.reason),
+    );
+    return { results };
+  }
+
+  @Get()
+  @Needs('read')
+  async list(@CurrentCaller() caller: Caller, @Query() query: MergesQueryDto): Promise<object> {
+    const page = pageOf(query, byId);
+    const filter = { entityId: caller.entityId, status: query.status, userId: query.userId };
+    const rows = await this.views.list(filter, { ...page, limit: page.limit + 1 });
+    return paged(rows, page.limit, ({ id }) => id);
+  }
+
+  @Get(':id')
+  @Needs('read')
+  get(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<object> {
+    return this.views.get(id, caller.entityId);
+  }
+
+  /** By another key than the requester's. */
+  @Post(':id/approve')
+  @HttpCode(200)
+  async approve(
+    @CurrentAsking() asking: Asking,
+    @Param('id') id: string,
+    @Body() body: OptionalReasonDto,
+  ): Promise<object> {
+    await this.merges.approve(id, asking.caller.entityId, asking.origin('admin', body.reason ?? null));
+    return this.views.get(id, asking.caller.entityId);
+  }
+
+  @Post(':id/reject')
+  @HttpCode(200)
+  async reject(
+    @CurrentAsking() asking: Asking,
+    @Param('id') id: string,
+    @Body() body: OptionalReasonDto,
+  ): Promise<object> {
+    await this.merges.reject(id, asking.caller.entityId, asking.origin('admin', body.reason ?? null));
+    return this.views.get(id, asking.caller.entityId);
+  }
+
+  /** Undoes this merge; the two are separated. */
+  @Post(':id/revert')
+  @HttpCode(200)
+  revert(@CurrentAsking() asking: Asking, @Param('id') id: string, @Body() body: ReasonDto): Promise<object> {
+    return this.reverts.revert(id, asking.caller.entityId, asking.origin('admin', body.reason));
+  }
+
+  /** A participant has moved its data, or could not. */
+  @Post(':id/acknowledgements')
+  @HttpCode(204)
+  async acknowledge(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Body() body: AcknowledgementDto,
+  ): Promise<void> {
+    await this.views.get(id, caller.entityId);
+    const { participant, status, detail = null } = body;
+    await this.participants.acknowledge({ kind: 'merge', subjectId: id, participant, status, detail });
+  }
+}

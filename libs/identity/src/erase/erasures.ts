@@ -1,0 +1,74 @@
+import { Injectable } from '@nestjs/common';
+import { Database, forget, readAliases, readPersonalTexts } from '#store';
+import { Fingerprints } from '../access/fingerprints.js';
+import { Changes } from '../change/changes.js';
+import type { Origin } from '../change/world.js';
+import { isUserId } from '../lookup/users.js';
+import { expectAcknowledgements, Participants } from '../participant/participants.js';
+import { Refusal } from '../problem.js';
+
+/**
+ * Destroys a person's data. When it returns, the id answers erased for ever, every alias included, and no look-up finds
+ * the person; what goes on is the participants' part. What is kept: ids, versions, and keyed fingerprints, so that a
+ * replayed event or a backfill does not bring the person back while a genuine new login makes a new user (P5).
+ */
+@Injectable()
+export class Erasures {
+  constructor(
+    private readonly changes: Changes,
+    private readonly database: Database,
+    private readonly fingerprints: Fingerprints,
+    private readonly participants: Participants,
+  ) {}
+
+  async erase(userId: string, entityId: string | null, origin: Origin): Promise<{ erasureId: string }> {
+    return this.changes.run({ userIds: [userId].filter(isUserId) }, async (world, transaction) => {
+      const user = world.user(userId);
+      if (user === undefined || (entityId !== null && user.entityId !== entityId))
+        throw new Refusal('user_not_found', 'no such user');
+      if (user.status === 'merged')
+        throw new Refusal('user_merged', 'this user was merged into another', { mergedInto: user.leadsTo });
+      if (user.status === 'erased') return { erasureId: await this.earlier(userId) };
+      const aliases = await readAliases(transaction, userId);
+      const userIds = [userId, ...aliases];
+      const destroyed = {
+        identities: user.identities.length,
+        unionIds: user.unionKeys.length,
+        aliases: aliases.length,
+      };
+      const held = [...user.identities.map(({ openId }) => openId), ...user.unionKeys.map(({ unionId }) => unionId)];
+      const personalTexts = [...new Set([...held, ...(await readPersonalTexts(transaction, userIds))])];
+      await forget(transaction, { entityId: user.entityId, userIds, personalTexts });
+      for (const identity of user.identities) {
+        const fingerprint = this.fingerprints.of(identity.appId, identity.openId);
+        world.write('departed', { fingerprint, at: world.now, erased: true });
+        world.unlink(identity, user);
+      }
+      for (const key of user.unionKeys) world.dropKey(key, user);
+      user.status = 'erased';
+      const erasureId = world.newId();
+      world.step(user, 'identity.UserErased.v1', { erasureId }, { ...origin, reason: null }, null);
+      await transaction.query({
+        text: `INSERT INTO erasure (id, entity_id, user_id, reason, actor, requested_at, destroyed)
+          VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+        values: [erasureId, user.entityId, userId, origin.reason, origin.actor, world.now, JSON.stringify(destroyed)],
+      });
+      await expectAcknowledgements(transaction, user.entityId, 'erasure', erasureId, world.now);
+      return { erasureId };
+    });
+  }
+
+  async get(id: string, entityId: string | null): Promise<object> {
+    const row = isUserId(id)
+      ? await this.database.prisma.erasure.findFirst({ where: { id, ...(entityId === null ? {} : { entityId }) } })
+      : null;
+    if (row === null) throw new Refusal('erasure_not_found', 'no such erasure');
+    const { userId, reason, actor, requestedAt, destroyed } = row;
+    return { id, userId, reason, actor, requestedAt, destroyed, acknowledgements: await this.participants.of(id) };
+  }
+
+  private async earlier(userId: string): Promise<string> {
+    const row = await this.database.prisma.erasure.findUniqueOrThrow({ where: { userId } });
+    return row.id;
+  }
+}

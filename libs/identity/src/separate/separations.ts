@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { Database, readUsers } from '#store';
+import { Changes } from '../change/changes.js';
+import type { Origin } from '../change/world.js';
+import { isUserId } from '../lookup/users.js';
+import { Refusal } from '../problem.js';
+import { requireLive } from '../split/splits.js';
+
+export interface SeparationView {
+  readonly id: string;
+  readonly userIds: readonly [string, string];
+  readonly created: boolean;
+}
+
+/** Lasting decisions that two users are two people. They hold between whoever the two ids lead to later. */
+@Injectable()
+export class Separations {
+  constructor(
+    private readonly changes: Changes,
+    private readonly database: Database,
+  ) {}
+
+  async separate(userIds: readonly [string, string], entityId: string | null, origin: Origin): Promise<SeparationView> {
+    const asked = userIds.filter(isUserId);
+    const views = await readUsers(this.database, asked, entityId);
+    const [a, b] = userIds.map((id) => views.get(id)?.id ?? id);
+    if (a === undefined || b === undefined) throw new Error('a separation is between two');
+    if (a === b) throw new Refusal('invalid_request', 'the two ids lead to one user: revert their merge instead');
+    return this.changes.run({ userIds: [a, b].filter(isUserId) }, (world) => {
+      const one = requireLive(world, a, entityId);
+      const other = requireLive(world, b, one.entityId);
+      const created = !world.areSeparated(one.id, other.id);
+      const id = world.separate(one, other, origin);
+      return { id, userIds: [one.id, other.id], created };
+    });
+  }
+
+  async remove(id: string, entityId: string | null): Promise<void> {
+    const { count } = isUserId(id)
+      ? await this.database.prisma.separation.deleteMany({
+          where: { id, ...(entityId === null ? {} : { entityId }) },
+        })
+      : { count: 0 };
+    if (count === 0) throw new Refusal('separation_not_found', 'no such separation');
+  }
+}
