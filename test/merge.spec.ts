@@ -105,7 +105,11 @@ describe('Changes by hand', () => {
     await merged(c.id, a.id);
     const each = await merge(b.id, [a.id, c.id, nobody], { mode: 'all' });
     expect([each.status, each.body.code]).toEqual([409, 'merge_refused']);
-    expect(each.body.results.map(({ code }: Json) => code)).toEqual(['not_attempted', 'user_merged', 'user_not_found']);
+    expect(each.body.results.map(({ code }: Json) => code)).toEqual([
+      'not_attempted',
+      'not_attempted',
+      'user_not_found',
+    ]);
     expect((await stateOf(a.id)).id).toBe(a.id);
     const both = await merge(b.id, [a.id, c.id]);
     expect(both.body.results.map(({ outcome }: Json) => outcome)).toEqual(['merged', 'already_merged']);

@@ -77,6 +77,7 @@ export class Merges {
       const target = liveTarget(world, request);
       if (request.previewToken !== undefined && request.previewToken !== tokenOf(world, request))
         throw new Refusal('preview_stale', 'the users changed since the preview: look at it again');
+      const ledThere = new Set(request.sourceUserIds.filter((id) => world.user(id)?.leadsTo === target.id));
       const decided = request.sourceUserIds.map((id): MergeOutcome => {
         const source = sourceOf(world, request, id);
         const decision = this.decide(world, request, target, source);
@@ -97,7 +98,7 @@ export class Merges {
         fold(world, source, target, options, origin);
         return { sourceUserId: id, outcome: 'merged', mergeId, mergedInto: target.id };
       });
-      refuseWhole(request.mode, decided);
+      refuseWhole(request.mode, decided, ledThere);
       for (const { outcome, mergeId } of decided)
         if (outcome === 'merged' && mergeId !== undefined)
           await expectAcknowledgements(transaction, target.entityId, 'merge', mergeId, world.now);
@@ -245,11 +246,15 @@ function describe<Merged extends string>(
 }
 
 /** In mode `all` one refusal refuses everybody; the innocent say so. */
-function refuseWhole(mode: 'each' | 'all', results: readonly { outcome: string; sourceUserId: string }[]): void {
+function refuseWhole(
+  mode: 'each' | 'all',
+  results: readonly { outcome: string; sourceUserId: string }[],
+  ledThere: ReadonlySet<string>,
+): void {
   if (mode !== 'all' || results.every(({ outcome }) => outcome !== 'refused')) return;
   throw new Refusal('merge_refused', 'one source cannot be merged, so none was', {
     results: results.map((result) =>
-      result.outcome === 'refused' || result.outcome === 'already_merged'
+      result.outcome === 'refused' || ledThere.has(result.sourceUserId)
         ? result
         : { sourceUserId: result.sourceUserId, outcome: 'refused', code: 'not_attempted' },
     ),
