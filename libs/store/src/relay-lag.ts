@@ -32,17 +32,17 @@ async function lagBehind(database: Database, stored: string | null, shards: read
   const { seen, upto, after } = (stored === null ? null : decodeCursor(stored)) ?? journalStart;
   const isInside = seen === null || upto !== null;
   const source = isInside
-    ? `SELECT recorded_at FROM journal WHERE id > $1::bigint AND shard = ANY ($2::smallint[])
-        AND NOT pg_visible_in_snapshot(xid, ($4::text || ':' || $4::text || ':')::pg_snapshot) ORDER BY id LIMIT $3`
+    ? `(SELECT recorded_at FROM journal WHERE id > $1::bigint AND shard = ANY ($2::smallint[])
+        AND NOT pg_visible_in_snapshot(xid, ($4::text || ':' || $4::text || ':')::pg_snapshot) ORDER BY id LIMIT $3)`
     : `(SELECT recorded_at FROM journal WHERE xid >= $4::text::xid8 AND id > $1::bigint AND shard = ANY ($2::smallint[])
         ORDER BY xid, id LIMIT $3)`;
   const rows = await database.query<{ events: number; oldest: number | null }>({
     text: `SELECT count(*) AS events, extract(epoch FROM clock_timestamp() - min(recorded_at))::float8 AS oldest FROM (
       ${source}
       UNION ALL
-      SELECT late.recorded_at FROM unnest($5::text[]) running (xid) CROSS JOIN LATERAL (
+      (SELECT late.recorded_at FROM unnest($5::text[]) running (xid) CROSS JOIN LATERAL (
         SELECT recorded_at FROM journal WHERE xid = running.xid::xid8 AND id > $1::bigint AND shard = ANY ($2::smallint[])
-        ORDER BY id LIMIT $3) late) unpublished`,
+        ORDER BY id LIMIT $3) late)) unpublished`,
     values: [after, shards, lagMax, String(seen?.xmax ?? 3), (seen?.running ?? []).map(String)],
   });
   return { events: rows[0]?.events ?? 0, oldestSeconds: Math.max(0, rows[0]?.oldest ?? 0) };

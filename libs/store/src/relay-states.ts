@@ -79,15 +79,16 @@ export async function readChangedUsers(
     readonly after: number;
     readonly limit: number;
   },
-): Promise<{ readonly userIds: readonly string[]; readonly after: number | null }> {
+): Promise<{ readonly userIds: readonly string[]; readonly after: number | null; readonly epoch: number }> {
   const after = query.after > 0 ? query.after : await lastIdBefore(database, Date.now() - query.sinceMs);
-  const rows = await database.query<{ id: number; user_id: string }>({
-    text: `SELECT id, user_id FROM journal WHERE id > $1 AND version IS NOT NULL AND shard = ANY ($2::smallint[])
+  const rows = await database.query<{ id: number; user_id: string; epoch: number }>({
+    text: `SELECT id, user_id, (SELECT epoch FROM installation) AS epoch FROM journal WHERE id > $1 AND version IS NOT NULL AND shard = ANY ($2::smallint[])
       ORDER BY id LIMIT $3`,
     values: [after, query.shards, query.limit],
   });
   return {
     userIds: [...new Set(rows.map((row) => row.user_id))],
     after: rows.length < query.limit ? null : (rows.at(-1)?.id ?? null),
+    epoch: rows[0]?.epoch ?? 1,
   };
 }

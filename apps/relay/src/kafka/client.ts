@@ -1,0 +1,36 @@
+import type { LogEntry, SASLOptions } from 'kafkajs';
+import { Kafka, logLevel } from 'kafkajs';
+import type { Logger } from 'pino';
+import type { RelaySettings } from '../settings.js';
+
+/** How long a request may take, and a connection to be made. They bound how long one send can last (`sendMaxMs`). */
+export const requestTimeoutMs = 5_000;
+export const connectionTimeoutMs = 3_000;
+
+type KafkaSettings = Pick<
+  RelaySettings,
+  'kafkaBrokers' | 'kafkaSsl' | 'kafkaSaslMechanism' | 'kafkaSaslUsername' | 'kafkaSaslPassword'
+>;
+
+export function createKafka(settings: KafkaSettings, clientId: string, logger: Logger): Kafka {
+  const sasl = saslOf(settings);
+  return new Kafka({
+    clientId,
+    brokers: [...settings.kafkaBrokers],
+    ssl: settings.kafkaSsl === 'true',
+    ...(sasl === null ? {} : { sasl }),
+    requestTimeout: requestTimeoutMs,
+    enforceRequestTimeout: true,
+    connectionTimeout: connectionTimeoutMs,
+    logLevel: logLevel.WARN,
+    // What matters of its warnings and errors reaches us as a rejection; its own lines are for whoever looks closely.
+    logCreator: () => (entry: LogEntry) =>
+      logger.debug({ kafkajs: entry.log.message, namespace: entry.namespace }, 'kafkajs'),
+  });
+}
+
+function saslOf(settings: KafkaSettings): SASLOptions | null {
+  const mechanism = settings.kafkaSaslMechanism;
+  if (mechanism === '') return null;
+  return { mechanism, username: settings.kafkaSaslUsername, password: settings.kafkaSaslPassword };
+}

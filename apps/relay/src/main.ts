@@ -1,0 +1,57 @@
+import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { pino } from 'pino';
+import { SettingRefused } from '#settings';
+import { Database, relayApplicationName } from '#store';
+import { TopicRefused } from './kafka/topics.js';
+import { guardTimer } from './kafka/timer-guard.js';
+import { Relay } from './publish/relay.js';
+import { RelayModule } from './relay.module.js';
+import { readRelaySettings } from './settings.js';
+
+const stopWithinMs = 10_000;
+
+async function main(): Promise<void> {
+  const settings = readRelaySettings(process.env);
+  const logger = pino({ level: settings.logLevel, base: { app: 'relay' }, timestamp: pino.stdTimeFunctions.isoTime });
+  // We choose the partitioner; its warning is for those who do not.
+  process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1';
+  if (!guardTimer()) logger.warn('this KafkaJS is not the one the timer guard was made for; it is left as it is');
+  const relayId = randomUUID();
+  const database = new Database({
+    url: settings.databaseUrl,
+    poolMax: settings.databasePoolMax,
+    applicationName: relayApplicationName(relayId),
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    RelayModule.register({ settings, logger, database, relayId }),
+    new FastifyAdapter({ forceCloseConnections: true }),
+    { logger: false, abortOnError: false },
+  );
+  const relay = app.get(Relay);
+  const stop = async (signal: string): Promise<void> => {
+    logger.info({ signal }, 'stopping');
+    setTimeout(() => process.exit(1), stopWithinMs).unref();
+    await relay.stop();
+    await app.close();
+    await database.close();
+    process.exit(0);
+  };
+  process.once('SIGTERM', (signal) => void stop(signal).catch(fail));
+  process.once('SIGINT', (signal) => void stop(signal).catch(fail));
+  await app.listen(settings.port, settings.host);
+  logger.info({ url: await app.getUrl(), relayId }, 'listening');
+  await relay.start();
+}
+
+function fail(error: unknown): void {
+  const isPlain = error instanceof SettingRefused || error instanceof TopicRefused;
+  const message = isPlain ? error.message : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}
+
+main().catch(fail);

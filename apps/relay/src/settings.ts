@@ -1,0 +1,34 @@
+import { integer, oneOf, readSettings, SettingRefused, shared, text } from '#settings';
+
+export type RelaySettings = ReturnType<typeof readRelaySettings>;
+
+const saslMechanisms = ['', 'plain', 'scram-sha-256', 'scram-sha-512'] as const;
+
+/** Everything the relay process can be told. Refuses to start with the variable's name; secrets are never printed. */
+export function readRelaySettings(env: NodeJS.ProcessEnv) {
+  return readSettings(env, {
+    ...shared,
+    kafkaBrokers: requiredBrokers,
+    port: integer('PORT', { min: 0, max: 65_535, fallback: 3001 }),
+    /** 0: what the broker gives by default. */
+    kafkaReplicationFactor: integer('KAFKA_REPLICATION_FACTOR', { min: 0, max: 10, fallback: 0 }),
+    kafkaSsl: oneOf('KAFKA_SSL', ['true', 'false'], 'false'),
+    kafkaSaslMechanism: oneOf('KAFKA_SASL_MECHANISM', saslMechanisms, ''),
+    kafkaSaslUsername: text('KAFKA_SASL_USERNAME', { pattern: /^.{1,255}$/, allowed: 'a user name', fallback: '' }),
+    kafkaSaslPassword: text('KAFKA_SASL_PASSWORD', {
+      pattern: /^.{1,1024}$/,
+      allowed: 'a password',
+      fallback: '',
+      secret: true,
+    }),
+  });
+}
+
+/** Without Kafka there is nothing for this process to do; the events are served over HTTP by the API. */
+function requiredBrokers(env: NodeJS.ProcessEnv): readonly string[] {
+  const brokers = shared.kafkaBrokers(env);
+  if (brokers.length > 0) return brokers;
+  throw new SettingRefused(
+    'KAFKA_BROKERS: it is not set; allowed: host:port, comma-separated (without Kafka no relay is needed: GET /v1/events)',
+  );
+}
