@@ -68,6 +68,16 @@ describe('Changes by hand', () => {
     expect(state.identities).toHaveLength(51);
   });
 
+  it('keeps answering others while a crowd waits for one user', async () => {
+    const target = await born();
+    const sources = await Promise.all(Array.from({ length: 200 }, () => born('a2')));
+    const crowd = Promise.all(sources.map(({ id }) => merge(target.id, [id])));
+    const others = await Promise.all(Array.from({ length: 100 }, () => acme.login('a3', fresh('o'), fresh('u'))));
+    expect(new Set(others.map(({ status }) => status))).toEqual(new Set([200]));
+    expect((await acme.anyone().get('/v1/users?limit=1')).status).toBe(200);
+    expect(new Set((await crowd).map(({ status }) => status))).toEqual(new Set([200]));
+  }, 120_000);
+
   it('answers a login with A or B while A is merged into B, and only with B afterwards', async () => {
     const unionId = fresh('u');
     const [a, b] = [await born('a1', unionId), await born('a2')];

@@ -1,28 +1,38 @@
 import type { DynamicModule } from '@nestjs/common';
 import { Module } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import type { Logger } from 'pino';
 import type { IdentityModuleOptions } from '#identity';
 import { IdentityModule } from '#identity';
+import { Database } from '#store';
 import { AuthenticationGuard } from './access/authentication.guard.js';
 import { RateLimiter } from './access/rate-limiter.js';
 import { ChangesController } from './changes/changes.controller.js';
 import { ConflictsController } from './conflicts/conflicts.controller.js';
+import { EventsController } from './events/events.controller.js';
+import { EventStreams } from './events/event-streams.js';
 import { IdentitiesController } from './identities/identities.controller.js';
+import { LoginsController } from './logins/logins.controller.js';
 import { MergesController } from './merges/merges.controller.js';
+import { Background } from './operation/background.js';
 import { Metrics } from './operation/metrics.js';
 import { OperationController } from './operation/operation.controller.js';
 import { Readiness } from './operation/readiness.js';
 import { ProblemFilter } from './problem/problem.filter.js';
 import { ApiKeysController } from './registry/api-keys.controller.js';
 import { RegistryController } from './registry/registry.controller.js';
-import { ReviewWorker } from './registry/review.worker.js';
+import { IdempotencyInterceptor } from './request/idempotency.interceptor.js';
 import type { ApiSettings } from './settings.js';
 import { UsersController } from './users/users.controller.js';
 
 @Module({})
 export class AppModule {
-  static register(settings: ApiSettings, logger: Logger, identity: IdentityModuleOptions): DynamicModule {
+  static register(
+    settings: ApiSettings,
+    logger: Logger,
+    metrics: Metrics,
+    identity: IdentityModuleOptions,
+  ): DynamicModule {
     return {
       module: AppModule,
       imports: [IdentityModule.register(identity)],
@@ -34,16 +44,24 @@ export class AppModule {
         MergesController,
         ConflictsController,
         ChangesController,
+        LoginsController,
+        EventsController,
         OperationController,
       ],
       providers: [
-        Metrics,
+        { provide: Metrics, useValue: metrics },
         Readiness,
-        ReviewWorker,
+        Background,
+        {
+          provide: EventStreams,
+          inject: [Database],
+          useFactory: (database: Database) => new EventStreams(database, settings.eventsRetentionDays),
+        },
         { provide: 'logger', useValue: logger },
         { provide: RateLimiter, useValue: new RateLimiter(settings.rateLimitPerKeyPerSecond) },
         { provide: ProblemFilter, useValue: new ProblemFilter(logger) },
         { provide: APP_GUARD, useClass: AuthenticationGuard },
+        { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
         { provide: APP_FILTER, useExisting: ProblemFilter },
       ],
     };

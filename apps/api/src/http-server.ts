@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import type { IdentityModuleOptions } from '#identity';
 import { fieldErrors, Refusal } from '#identity';
 import { AppModule } from './app.module.js';
-import { Metrics } from './operation/metrics.js';
+import type { Metrics } from './operation/metrics.js';
 import { serveOpenApi } from './operation/openapi.js';
 import type { ApiSettings } from './settings.js';
 
@@ -27,6 +27,8 @@ function adapterFor(): FastifyAdapter {
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 300 },
   });
+  // JSON is all this API reads; Fastify's own parser refuses __proto__ and does not know forms.
+  adapter.getInstance().removeContentTypeParser('text/plain');
   adapter.getInstance().addHook('onRoute', (route) => {
     if (batchRoutes.test(route.url)) route.bodyLimit = batchBodyMaxBytes;
   });
@@ -37,12 +39,13 @@ function adapterFor(): FastifyAdapter {
 export async function createApi(
   settings: ApiSettings,
   logger: Logger,
+  metrics: Metrics,
   identity: IdentityModuleOptions,
 ): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(
-    AppModule.register(settings, logger, identity),
+    AppModule.register(settings, logger, metrics, identity),
     adapterFor(),
-    { logger: nestLogger(logger), abortOnError: false, bodyParser: true },
+    { logger: nestLogger(logger), abortOnError: false, bodyParser: false },
   );
   app.useGlobalPipes(
     new ValidationPipe({
@@ -55,7 +58,6 @@ export async function createApi(
     }),
   );
   const fastify = app.getHttpAdapter().getInstance();
-  const metrics = app.get(Metrics);
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
     done();

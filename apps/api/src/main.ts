@@ -4,6 +4,7 @@ import { readPepper, Sealer } from '#identity';
 import { SettingRefused } from '#settings';
 import { Database } from '#store';
 import { createApi } from './http-server.js';
+import { Metrics } from './operation/metrics.js';
 import { readApiSettings } from './settings.js';
 
 const stopWithinMs = 10_000;
@@ -17,7 +18,9 @@ async function main(): Promise<void> {
     applicationName: 'unionlink-api',
   });
   const sealer = new Sealer(settings.secretsKey);
-  const app = await createApi(settings, logger, {
+  const metrics = new Metrics();
+  const app = await createApi(settings, logger, metrics, {
+    wechat: { baseUrl: settings.wechatBaseUrl, onCall: (report) => metrics.wechatCall(report) },
     database,
     sealer,
     operatorKey: settings.operatorApiKey,

@@ -2,8 +2,11 @@ import type { DynamicModule } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { Database } from '#store';
+import type { CallReport } from '#wechat';
+import { WechatClient } from '#wechat';
 import { ApiKeys } from './access/api-keys.js';
 import { Fingerprints } from './access/fingerprints.js';
+import { Idempotency } from './access/idempotency.js';
 import { Sealer } from './access/sealer.js';
 import { Changes } from './change/changes.js';
 import { Conflicts } from './conflict/conflicts.js';
@@ -16,6 +19,9 @@ import { Reverts } from './merge/revert.js';
 import { Participants } from './participant/participants.js';
 import { Separations } from './separate/separations.js';
 import { Splits } from './split/splits.js';
+import { LoginCodes } from './login/login-codes.js';
+import { Logins } from './login/logins.js';
+import { Sessions } from './login/sessions.js';
 import { Users } from './lookup/users.js';
 import { AppReview } from './registry/app-review.js';
 import { Registry } from './registry/registry.js';
@@ -29,6 +35,7 @@ export interface IdentityModuleOptions {
   readonly sealer: Sealer;
   /** Null where no operator key is set. */
   readonly operatorKey: string | null;
+  readonly wechat: { readonly baseUrl: string; readonly onCall: (report: CallReport) => void };
 }
 
 /** Who is this, and may these two be one? Knows neither HTTP nor Kafka nor the environment. */
@@ -53,6 +60,10 @@ export class IdentityModule {
       Conflicts,
       ConflictDecisions,
       Erasures,
+      LoginCodes,
+      Logins,
+      Sessions,
+      Idempotency,
     ];
     const keys = new ApiKeys(options.database, options.operatorKey);
     return {
@@ -64,9 +75,19 @@ export class IdentityModule {
         { provide: IdentitySettings, useValue: options.settings },
         { provide: Sealer, useValue: options.sealer },
         { provide: ApiKeys, useValue: keys },
+        {
+          provide: WechatClient,
+          inject: [Registry],
+          useFactory: (registry: Registry) =>
+            new WechatClient({
+              baseUrl: options.wechat.baseUrl,
+              onCall: options.wechat.onCall,
+              secretOf: async (appId) => (await registry.credentials(appId, null)).appSecret,
+            }),
+        },
         ...capabilities,
       ],
-      exports: [CqrsModule, Database, IdentitySettings, Sealer, ApiKeys, ...capabilities],
+      exports: [CqrsModule, WechatClient, Database, IdentitySettings, Sealer, ApiKeys, ...capabilities],
     };
   }
 }

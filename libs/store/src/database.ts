@@ -70,9 +70,11 @@ const types = {
  */
 export class Database {
   readonly prisma: PrismaClient;
+  readonly poolMax: number;
   private readonly pool: pg.Pool;
 
   constructor(options: DatabaseOptions) {
+    this.poolMax = options.poolMax;
     const statementTimeoutMs = options.statementTimeoutMs ?? 15_000;
     this.pool = new pg.Pool({
       connectionString: options.url,

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { CallReport } from '#wechat';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
 /** What /metrics shows of this process. Labels are routes and outcomes, never an id. */
@@ -7,7 +8,7 @@ export class Metrics {
   readonly registry = new Registry();
   private readonly requests: Histogram<'method' | 'route' | 'status'>;
   readonly outcomes: Counter<'outcome'>;
-  readonly wechatCalls: Histogram<'endpoint' | 'errcode'>;
+  private readonly wechatCalls: Histogram<'endpoint' | 'errcode'>;
 
   constructor() {
     collectDefaultMetrics({ register: this.registry });
@@ -31,6 +32,11 @@ export class Metrics {
       buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers: [this.registry],
     });
+  }
+
+  wechatCall(report: CallReport): void {
+    const errcode = report.errcode === null ? 'none' : String(report.errcode);
+    this.wechatCalls.observe({ endpoint: report.endpoint, errcode }, report.durationMs / 1000);
   }
 
   request(method: string, route: string, status: number, seconds: number): void {

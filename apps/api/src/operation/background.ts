@@ -1,0 +1,62 @@
+import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
+import type { Logger } from 'pino';
+import { AppReview, Idempotency, LoginCodes } from '#identity';
+
+interface Task {
+  readonly name: string;
+  readonly everyMs: number;
+  /** Answers how much it did. */
+  readonly run: () => Promise<number>;
+}
+
+/** What nobody asks for and must happen all the same. Safe on any number of replicas; what fails is tried again. */
+@Injectable()
+export class Background implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly tasks: readonly Task[];
+  private readonly timers = new Map<string, NodeJS.Timeout>();
+  private readonly running = new Map<string, Promise<void>>();
+  private stopped = false;
+
+  constructor(
+    review: AppReview,
+    codes: LoginCodes,
+    idempotency: Idempotency,
+    @Inject('logger') private readonly logger: Logger,
+  ) {
+    this.tasks = [
+      // A declared rebind takes effect within seconds; an idle look costs one probe of an empty partial index.
+      { name: 'review of declared bindings', everyMs: 500, run: () => review.run() },
+      { name: 'sweep of login codes', everyMs: 60_000, run: () => codes.sweep() },
+      { name: 'sweep of idempotency keys', everyMs: 600_000, run: () => idempotency.sweep() },
+    ];
+  }
+
+  onApplicationBootstrap(): void {
+    for (const task of this.tasks) this.schedule(task);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    await Promise.all(this.running.values());
+  }
+
+  private schedule(task: Task): void {
+    if (this.stopped) return;
+    const timer = setTimeout(() => {
+      const run = this.look(task).finally(() => this.schedule(task));
+      this.running.set(task.name, run);
+    }, task.everyMs);
+    this.timers.set(task.name, timer);
+  }
+
+  private async look({ name, run }: Task): Promise<void> {
+    try {
+      const done = await run();
+      if (done > 0) this.logger.info({ done }, name);
+    } catch (error) {
+      this.logger.warn({ err: error }, `${name} will be tried again`);
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { lastValueFrom, of } from 'rxjs';
+import type { Observable } from 'rxjs';
+import type { IdempotentRequest } from '#identity';
+import { Idempotency, Refusal } from '#identity';
+import { callerOf } from '../access/authentication.guard.js';
+import { problemOf } from '../problem/problem.filter.js';
+
+const keyPattern = /^[\x21-\x7e]{1,255}$/;
+const header = 'idempotency-key';
+
+/** `Idempotency-Key` on every state-changing POST and DELETE: one execution, one recorded answer. */
+@Injectable()
+export class IdempotencyInterceptor implements NestInterceptor {
+  constructor(private readonly idempotency: Idempotency) {}
+
+  async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const reply = context.switchToHttp().getResponse<FastifyReply>();
+    const idempotent = requestOf(request);
+    if (idempotent === null) return next.handle();
+    const begun = await this.idempotency.begin(idempotent);
+    if ('claim' in begun) return of(await this.execute(idempotent, begun.claim, next, request, reply));
+    void reply.header('idempotency-replayed', 'true').status(begun.status);
+    if (begun.status >= 400) void reply.type('application/problem+json; charset=utf-8');
+    return of(begun.body ?? undefined);
+  }
+
+  private async execute(
+    idempotent: IdempotentRequest,
+    claim: string,
+    next: CallHandler,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<unknown> {
+    try {
+      const body: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
+      await this.idempotency.settle(idempotent, claim, { status: reply.statusCode, body });
+      return body;
+    } catch (error) {
+      const problem = error instanceof Refusal ? problemOf(error, request.id) : null;
+      await this.idempotency.settle(idempotent, claim, { status: problem?.status ?? 500, body: problem });
+      throw error;
+    }
+  }
+}
+
+/** Null: no key, or nothing that changes state. */
+function requestOf(request: FastifyRequest): IdempotentRequest | null {
+  const key = request.headers[header];
+  if (key === undefined || (request.method !== 'POST' && request.method !== 'DELETE')) return null;
+  const caller = callerOf(request);
+  if (caller === undefined) return null;
+  if (typeof key !== 'string' || !keyPattern.test(key))
+    throw new Refusal('invalid_request', 'Idempotency-Key must be 1 to 255 visible characters', {
+      errors: [{ path: header, message: 'must be 1 to 255 visible characters' }],
+    });
+  return { entityId: caller.entityId, key, method: request.method, url: request.url, body: request.body };
+}
