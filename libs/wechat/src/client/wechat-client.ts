@@ -24,7 +24,7 @@ import type { Call } from './caller.js';
 import { askInHalves } from './follower-batch.js';
 import type { FollowerBatch } from './follower-batch.js';
 import { Gate } from './gate.js';
-import { requiredId } from './shape.js';
+import { requiredId, requiredInteger } from './shape.js';
 
 /** The most openIds batchget and changeopenid take in one call. */
 export const openIdsMax = 100;
@@ -196,7 +196,8 @@ export class WechatClient {
         appId: given.appId,
         query: { openid: given.openId, signature, sig_method: 'hmac_sha256' },
         secrets: [sessionKey, signature],
-        read: () => true,
+        // Nothing but the number is promised here, so it has to be there.
+        read: (fields) => requiredInteger(fields, 'errcode') === 0,
       });
     } catch (error) {
       if (error instanceof WechatError && error.reaction === 'session_stale') return false;

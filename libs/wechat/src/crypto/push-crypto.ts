@@ -28,7 +28,8 @@ export type Decrypted =
 
 /** The message inside `Encrypt`, if it was made for this app. An empty id inside is no wildcard. */
 export function decryptPush(encrypt: string, { encodingAesKey, appId }: PushKey): Decrypted {
-  const bytes = decodeBase64(encrypt);
+  // Some encoders wrap base64; the line ends are signed for, but are no part of the data.
+  const bytes = decodeBase64(encrypt.replace(/[\r\n]/g, ''));
   if (bytes === null || bytes.length === 0 || bytes.length % cipherBlockBytes !== 0) {
     return { ok: false, reason: 'malformed' };
   }

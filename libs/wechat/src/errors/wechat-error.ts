@@ -1,6 +1,6 @@
 import type { Reaction } from './reaction.js';
 
-const textMaxLength = 300;
+const textMaxLength = 500;
 
 export interface WechatErrorFields {
   readonly reaction: Reaction;

@@ -9,10 +9,7 @@ describe('an answer of WeChat', () => {
   });
 
   it('is a refusal when errcode is another number, also written as text', () => {
-    expect(read('{"errcode":40163,"errmsg":"code been used, rid: 65f1-2a-b"}')).toMatchObject({
-      errcode: 40163,
-      rid: '65f1-2a-b',
-    });
+    expect(read('{"errcode":40163,"errmsg":"code been used"}')).toMatchObject({ errcode: 40163 });
     expect(read('{"errcode":"40029"}')).toMatchObject({ errcode: 40029 });
   });
 
@@ -39,7 +36,6 @@ describe('the request id', () => {
     ['invalid credential, hints: [ req_id: Xy.12 ]', 'Xy.12'],
     ['invalid code, hint: [OpX8na0885ge25]', 'OpX8na0885ge25'],
     ['ok', null],
-    [undefined, null],
   ])('of %j is %j', (errmsg, rid) => {
     expect(requestId(errmsg)).toBe(rid);
   });

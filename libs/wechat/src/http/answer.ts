@@ -2,7 +2,7 @@
 export type AnswerFields = Readonly<Record<string, unknown>>;
 
 export type Answer =
-  | { readonly kind: 'object'; readonly fields: AnswerFields; readonly errcode: number; readonly rid: string | null }
+  | { readonly kind: 'object'; readonly fields: AnswerFields; readonly errcode: number }
   | { readonly kind: 'unreadable'; readonly reason: string };
 
 /**
@@ -19,7 +19,7 @@ export function readAnswer(body: Uint8Array): Answer {
   if (Object.keys(value).length === 0) return { kind: 'unreadable', reason: 'the answer is an empty object' };
   const errcode = value['errcode'] === undefined ? 0 : integer(value['errcode']);
   if (errcode === null) return { kind: 'unreadable', reason: 'errcode is not a number' };
-  return { kind: 'object', fields: value, errcode, rid: requestId(value['errmsg']) };
+  return { kind: 'object', fields: value, errcode };
 }
 
 /** Nicknames can hold raw control characters, which JSON forbids: they are taken out, once. */
@@ -37,8 +37,7 @@ function parseRepaired(text: string): unknown {
 }
 
 /** `… rid: 65a0-1b2c-3d4e` today; `hints: [ req_id: Xy12 ]`, `hint: [Xy12]` in older texts. */
-export function requestId(errmsg: unknown): string | null {
-  if (typeof errmsg !== 'string') return null;
+export function requestId(errmsg: string): string | null {
   const found = /\b(?:rid|req_id|hints?):\s*\[?\s*(?:req_id:\s*)?([\w!.-]{1,64})/i.exec(errmsg);
   return found?.[1] ?? null;
 }

@@ -1,6 +1,6 @@
 import { reactionTo } from '../errors/reaction.js';
 import { redact, WechatError } from '../errors/wechat-error.js';
-import { readAnswer } from './answer.js';
+import { isObject, readAnswer, requestId } from './answer.js';
 import type { Answer, AnswerFields } from './answer.js';
 import { connectTimeout } from './connect-timeout.js';
 import type { DispatcherOption } from './connect-timeout.js';
@@ -87,13 +87,14 @@ export class Transport {
     if (answer.kind === 'unreadable') return failed(answer.reason);
     if (answer.errcode === 0) return answer.fields;
     const errmsg = answer.fields['errmsg'];
+    const detail = redact(typeof errmsg === 'string' ? errmsg : 'refused', input.secrets);
     return new WechatError({
       reaction: reactionTo(answer.errcode, endpoint.credential),
       errcode: answer.errcode,
-      rid: answer.rid === null ? null : redact(answer.rid, input.secrets),
+      rid: requestId(detail),
       endpoint: endpoint.path,
       appId: input.appId,
-      detail: redact(typeof errmsg === 'string' ? errmsg : 'refused', input.secrets),
+      detail,
       sent: true,
     });
   }
@@ -143,12 +144,14 @@ function checkedBase(baseUrl: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
+/** Looks at shapes, not at classes: what fetch throws may come from another realm than this module's Error. */
 function networkCode(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  if (error.name === 'TimeoutError') return 'timeout';
-  const { cause } = error;
-  if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') return cause.code;
-  return cause instanceof Error && /redirect/.test(cause.message) ? 'redirect' : error.name;
+  const { name, cause } = isObject(error) ? error : {};
+  if (name === 'TimeoutError') return 'timeout';
+  const { code, message } = isObject(cause) ? cause : {};
+  if (typeof code === 'string') return code;
+  if (typeof message === 'string' && message.includes('redirect')) return 'redirect';
+  return typeof name === 'string' ? name : 'unknown';
 }
 
 /** Only the kind of failure: the texts of network errors can hold the URL, and so the secret. */
