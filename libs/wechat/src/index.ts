@@ -24,3 +24,8 @@ export { encryptUserData, readUserData } from './crypto/encrypted-data.js';
 export type { EncryptedData, LoginFacts, UserData, UserDataRefusal } from './crypto/encrypted-data.js';
 export { decryptPush, encryptPush, isEncodingAesKey, signPush } from './crypto/push-crypto.js';
 export type { Decrypted, PushKey } from './crypto/push-crypto.js';
+export { pushBodyMaxBytes, pushWindowMs, readPush, verifyUrl } from './push/read-push.js';
+export type { PushQuery, PushRefusal, PushRequest, PushSettings, ReceivedPush, UrlCheck } from './push/read-push.js';
+export { dedupeKeyOf, readPushMessage } from './push/push-message.js';
+export type { DedupeFacts, PushMessage, PushReading } from './push/push-message.js';
+export type { PushFields, PushValue, UnreadableReason } from './push/push-fields.js';
