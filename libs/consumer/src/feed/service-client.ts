@@ -1,0 +1,103 @@
+import type { Acknowledgement, IdentityRef } from '#events';
+import { userEventTypes } from '#events';
+
+export interface ServiceOptions {
+  /** Of the identity service, without /v1. */
+  readonly url: string;
+  /** A key with the scope `read`; for a participant over HTTP also `merge`, and `admin` where it acknowledges erasures. */
+  readonly apiKey: string;
+}
+
+export interface FeedOptions extends ServiceOptions {
+  /** How long to wait at the end of the feed before asking again. Default 500 ms. */
+  readonly pollMs?: number;
+  /** Without a turn of the loop for so long liveness fails. Default 60 s. */
+  readonly stalledAfterMs?: number;
+}
+
+export interface FeedPage {
+  readonly items: readonly unknown[];
+  readonly nextCursor: string;
+}
+
+/** The identity service answered with something else than what was asked for. Never carries the key. */
+export class ServiceRefused extends Error {
+  override readonly name = 'ServiceRefused';
+
+  constructor(
+    readonly status: number,
+    asked: string,
+  ) {
+    super(`${asked}: the identity service answered ${status}`);
+  }
+}
+
+export const pageMax = 200;
+const requestTimeoutMs = 15_000;
+
+/** The part of the REST API that a follower needs. */
+export class ServiceClient {
+  constructor(private readonly options: ServiceOptions) {}
+
+  async page(after: string | null, signal: AbortSignal): Promise<FeedPage> {
+    const query = new URLSearchParams({ limit: String(pageMax), types: userEventTypes.join(',') });
+    if (after !== null) query.set('after', after);
+    const response = await this.ask('GET', `/v1/events?${query.toString()}`, undefined, signal);
+    const body: unknown = await response.json();
+    if (!isPage(body)) throw new Error('GET /v1/events: the answer is not a page of events');
+    return body;
+  }
+
+  /** Null: nobody is known by it. */
+  async ownerOf({ appId, openId }: IdentityRef): Promise<string | null> {
+    const path = `/v1/identities/${encodeURIComponent(appId)}/${encodeURIComponent(openId)}`;
+    try {
+      const body: unknown = await (await this.ask('GET', path)).json();
+      return idOf(body);
+    } catch (error) {
+      if (error instanceof ServiceRefused && error.status === 404) return null;
+      throw error;
+    }
+  }
+
+  async acknowledge({ kind, id, participant, status }: Acknowledgement): Promise<void> {
+    const collection = kind === 'erasure' ? 'erasures' : 'merges';
+    await this.ask('POST', `/v1/${collection}/${encodeURIComponent(id)}/acknowledgements`, { participant, status });
+  }
+
+  private async ask(method: string, path: string, body?: object, signal?: AbortSignal): Promise<Response> {
+    const timeout = AbortSignal.timeout(requestTimeoutMs);
+    const response = await fetch(new URL(path, this.options.url), {
+      method,
+      redirect: 'error',
+      headers: {
+        authorization: `Bearer ${this.options.apiKey}`,
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    });
+    if (response.ok) return response;
+    // Read to its end, so that the connection can be used again.
+    await response.arrayBuffer();
+    throw new ServiceRefused(response.status, `${method} ${path.split(/[/?]/, 3).join('/')}`);
+  }
+}
+
+function idOf(body: unknown): string {
+  const user = typeof body === 'object' && body !== null && 'user' in body ? body.user : null;
+  if (typeof user === 'object' && user !== null && 'id' in user && typeof user.id === 'string') return user.id;
+  throw new Error('GET /v1/identities: the answer names no user');
+}
+
+function isPage(body: unknown): body is FeedPage {
+  return (
+    typeof body === 'object' &&
+    body !== null &&
+    'items' in body &&
+    Array.isArray(body.items) &&
+    'nextCursor' in body &&
+    typeof body.nextCursor === 'string'
+  );
+}

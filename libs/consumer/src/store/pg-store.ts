@@ -1,0 +1,49 @@
+import type { FollowerStore, Unit } from '../book.js';
+import { SqlBook } from './sql-book.js';
+import type { Query } from './sql-desk.js';
+import { tables, tablesLock } from './tables.js';
+
+/** What we need of pg's PoolClient. */
+export interface PgClient {
+  query(sql: string, parameters?: unknown[]): Promise<{ rows: unknown[] }>;
+}
+
+/** What we need of pg's Pool. */
+export interface PgPool<Client extends PgClient> {
+  connect(): Promise<Client & { release(error?: Error | boolean): void }>;
+}
+
+/** Your database through pg: `new PgStore(pool)`. Handlers get the client that has the transaction open. */
+export class PgStore<Client extends PgClient> implements FollowerStore<Client> {
+  constructor(private readonly pool: PgPool<Client>) {}
+
+  async ensureTables(): Promise<void> {
+    await this.transaction(async ({ tx }) => {
+      await tx.query(tablesLock);
+      for (const statement of tables) await tx.query(statement);
+    });
+  }
+
+  book(client: Client): SqlBook {
+    const query: Query = async <Row extends object>(sql: string, parameters: readonly unknown[]) =>
+      (await client.query(sql, [...parameters])).rows as Row[];
+    return new SqlBook(query);
+  }
+
+  async transaction<T>(work: (unit: Unit<Client>) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query('BEGIN');
+      const result = await work({ tx: client, book: this.book(client) });
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      // A connection that cannot roll back is not given back: its transaction may still be open.
+      await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+}
