@@ -10,6 +10,8 @@ export interface PortionQuery {
   readonly limit: number;
   /** Ends a portion that begins here at what this snapshot saw, so that readers with different places meet. */
   readonly upto?: Snapshot | undefined;
+  /** Rows by transaction number among which the smallest id is looked for first. */
+  readonly window?: number;
 }
 
 /**

@@ -70,7 +70,7 @@ export async function readPortion(database: Database, query: PortionQuery): Prom
   const upto = cursor.upto ?? query.upto ?? null;
   const idle = await probe(database, query);
   if (idle !== null) return idle;
-  for (let window = windowStart; ; window *= windowGrowth) {
+  for (let window = query.window ?? windowStart; ; window *= windowGrowth) {
     const found = await database.query<Row>({
       text: portionSql(query, upto !== null),
       values: [

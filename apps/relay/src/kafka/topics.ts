@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import kafkajs from 'kafkajs';
 import type { Topic } from '#events';
@@ -9,6 +10,8 @@ export class TopicRefused extends Error {
 }
 
 const hourMs = 3_600_000;
+const ledWithinMs = 30_000;
+const lookEveryMs = 50;
 /** An event has at most 256 KiB; what goes to one partition in one send is kept below this too. */
 export const recordBatchMaxBytes = 900_000;
 const messageMaxBytes = 2 * 1024 * 1024;
@@ -36,8 +39,31 @@ export async function prepareTopics(admin: Admin, options: TopicOptions): Promis
     });
   }
   await checkPolicies(admin, wanted);
+  if (missing.length > 0)
+    await untilLed(
+      admin,
+      missing.map(({ name }) => name),
+    );
   const { topics: found } = await admin.fetchTopicMetadata({ topics: wanted.map(({ name }) => name) });
   return new Map(found.map(({ name, partitions }) => [name, partitions.length]));
+}
+
+/**
+ * A new partition has a leader in the metadata before its broker knows that it is the one; what is sent in between is
+ * refused and comes again. Asking for offsets is answered only by a leader that knows.
+ */
+async function untilLed(admin: Admin, names: readonly string[]): Promise<void> {
+  const deadline = Date.now() + ledWithinMs;
+  for (const name of names)
+    for (;;) {
+      try {
+        await admin.fetchTopicOffsets(name);
+        break;
+      } catch (error) {
+        if (Date.now() > deadline) throw error;
+        await delay(lookEveryMs);
+      }
+    }
 }
 
 function configOf(topic: Topic, replicationFactor: number): { name: string; value: string }[] {
