@@ -3,11 +3,12 @@ import { Applier } from './apply.js';
 import type { Handlers } from './handlers.js';
 import { arrangementsOf } from './harness/arrangements.js';
 import { History } from './harness/history.js';
+import { historyOf, identity } from './harness/random-history.js';
 import { replay } from './harness/replay.js';
 import { fromEnvelope } from './incoming.js';
 import { People } from './people.js';
 import type { Points } from './points.fixture.js';
-import { earnBetween, fresh, handlers, historyOf, identitiesOf, identity, quiet } from './points.fixture.js';
+import { earnBetween, fresh, handlers, identitiesOf, quiet } from './points.fixture.js';
 
 const choices = fc.array(fc.nat({ max: 9999 }), { minLength: 3, maxLength: 40 });
 const numRuns = 60;

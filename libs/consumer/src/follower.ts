@@ -13,14 +13,21 @@ import { People } from './people.js';
 import type { Source, SourceHealth } from './source.js';
 import { within } from './within.js';
 
+export interface Participant {
+  /** The name the identity service knows you by (PUT /v1/participants/{name}). */
+  readonly name: string;
+  /** As registered there. */
+  readonly acknowledges: readonly ('merge' | 'erasure')[];
+}
+
 export interface FollowerOptions<Tx> {
   /** `kafka({ … })` or `feed({ … })`. */
   readonly source: Source;
   /** `pgStore(pool)` or `prismaStore(prisma)`: your own database. */
   readonly store: FollowerStore<Tx>;
   readonly handlers: Handlers<Tx>;
-  /** Set where the identity service waits for your answer: the name it knows you by (PUT /v1/participants/{name}). */
-  readonly participant?: { readonly name: string; readonly acknowledges: readonly ('merge' | 'erasure')[] };
+  /** Set where the identity service waits for your answers. */
+  readonly participant?: Participant;
   /** Whom `people.act` asks about somebody of whom the events have not told yet. */
   readonly identityService?: ServiceOptions;
   readonly retry?: RetryOptions;

@@ -7,7 +7,7 @@ import { PgStore } from './store/pg-store.js';
 import type { PrismaLike, PrismaTransaction } from './store/prisma-store.js';
 import { PrismaStore } from './store/prisma-store.js';
 
-export type { FollowerOptions, Health } from './follower.js';
+export type { FollowerOptions, Health, Participant } from './follower.js';
 export { IdentityFollower } from './follower.js';
 export type { Handlers } from './handlers.js';
 export type { Change } from './change.js';
@@ -24,6 +24,8 @@ export type { PrismaLike, PrismaTransaction } from './store/prisma-store.js';
 export { tables } from './store/tables.js';
 export { MemoryStore } from './store/memory-store.js';
 export { History } from './harness/history.js';
+export type { RandomHistoryOptions } from './harness/random-history.js';
+export { randomHistory } from './harness/random-history.js';
 export { replay } from './harness/replay.js';
 export type { ReplayedConsumer, ReplayOptions } from './harness/replay.js';
 

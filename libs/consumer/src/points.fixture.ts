@@ -2,7 +2,8 @@ import type { Envelope, IdentityRef } from '#events';
 import { Applier } from './apply.js';
 import type { Handlers } from './handlers.js';
 import { seeded } from './harness/arrangements.js';
-import { History } from './harness/history.js';
+import type { History } from './harness/history.js';
+import { identity } from './harness/random-history.js';
 import { fromEnvelope } from './incoming.js';
 import { People } from './people.js';
 import { MemoryStore } from './store/memory-store.js';
@@ -14,7 +15,6 @@ export interface Points {
 }
 
 const openIdOf = (one: IdentityRef): string => one.openId;
-export const identity = (n: number): IdentityRef => ({ appId: `app-${n % 3}`, openId: `o${n}` });
 
 function shift({ rows }: Points, from: string, to: string, isMoved: (openId: string) => boolean): void {
   for (const [key, points] of rows) {
@@ -47,34 +47,6 @@ export const handlers: Handlers<Points> = {
 
 export const quiet = { answers: new Set<string>(), log: () => {} };
 export const fresh = () => new MemoryStore<Points>({ rows: new Map(), calls: [] });
-
-/** A random history out of a list of numbers: what happens next is picked from what can happen now. */
-export function historyOf(choices: readonly number[], withErasure: boolean): History {
-  const history = new History();
-  let users = 0;
-  let identities = 0;
-  for (const choice of choices) {
-    const present = history.ids('live');
-    const pick = <T>(from: readonly T[], salt: number): T | undefined => from[(choice * 31 + salt * 17) % from.length];
-    const one = pick(present, 1);
-    const others = present.filter((id) => id !== one);
-    const other = pick(others, 2);
-    const loose = Array.from({ length: identities }, (_, n) => identity(n)).filter(
-      (candidate) => history.ownerOf(candidate) === null,
-    );
-    const [held, ...more] = one === undefined ? [] : history.identitiesOf(one);
-    const kind = choice % 11;
-    if (one === undefined || kind === 0) history.create(`u${(users += 1)}`, identity((identities += 1) - 1));
-    else if (kind === 1) history.link(one, pick(loose, 3) ?? identity((identities += 1) - 1));
-    else if (kind <= 5 && other !== undefined) history.merge(one, other);
-    else if (kind <= 8 && history.revertible().length > 0) history.revert(pick(history.revertible(), 4) ?? '');
-    else if (kind === 9 && held !== undefined && more.length > 0) history.split(one, `u${(users += 1)}`, [held]);
-    else if (kind === 10 && withErasure && choice % 3 === 0) history.erase(one);
-    else if (kind === 10 && held !== undefined && more.length > 0) history.unlink(one, held);
-    else history.key(one);
-  }
-  return history;
-}
 
 /** Feeds an arrangement one event at a time, and earns points between the events. */
 export async function earnBetween(history: History, events: readonly Envelope[], seed: number) {

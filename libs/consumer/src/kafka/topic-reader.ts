@@ -12,6 +12,11 @@ export interface ReaderOptions {
 }
 
 const heartbeatMs = 3_000;
+/**
+ * How long the partitions of a replica that was killed wait for it. Short, because heartbeats also go out while a
+ * transaction takes long; a process that hangs is for the liveness probe to find.
+ */
+const sessionMs = 15_000;
 /** Between two tries while the database is away; heartbeats go on, so that the group does not give us up. */
 const databaseRetryMs = 1_000;
 
@@ -33,7 +38,7 @@ export class TopicReader {
   constructor(private readonly options: ReaderOptions) {
     this.consumer = options.kafka.consumer({
       groupId: options.groupId,
-      sessionTimeout: 30_000,
+      sessionTimeout: sessionMs,
       heartbeatInterval: heartbeatMs,
       rebalanceTimeout: 60_000,
       readUncommitted: false,
@@ -65,6 +70,8 @@ export class TopicReader {
 
   private async take(payload: EachBatchPayload): Promise<void> {
     this.workedAt = performance.now();
+    // That the group is rebalancing, the next heartbeat between two transactions hears as well.
+    const beating = setInterval(() => void payload.heartbeat().catch(() => undefined), heartbeatMs);
     try {
       const done = await this.applyBatch(payload);
       const last = payload.batch.messages[done - 1];
@@ -74,6 +81,7 @@ export class TopicReader {
       const partitions = [{ partition, offset: String(BigInt(offset) + 1n) }];
       await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions }] });
     } finally {
+      clearInterval(beating);
       this.workedAt = null;
     }
   }

@@ -1,0 +1,138 @@
+import { Pool, type PoolClient } from 'pg';
+import type { Change, FollowerOptions, Handlers, Participant, Source } from '#consumer';
+import { feed, IdentityFollower, kafka, pgStore } from '#consumer';
+import { topicName, topics } from '#events';
+import { brokers, createTopics, patience, type Person, Scene, send } from './consumer-scene.js';
+import { ok } from './harness/acme.js';
+import { type Database, emptyDatabase } from './harness/database.js';
+import type { Json } from './harness/http.js';
+import { collectRecords, freshTopicPrefix, readTopic } from './harness/kafka.js';
+import { operatorKey } from './harness/processes.js';
+import { until } from './harness/until.js';
+
+interface Following {
+  readonly follower: IdentityFollower<PoolClient>;
+  readonly database: Database;
+}
+
+/** A follower in this process, on a database of its own, for as long as the work lasts. */
+async function follow(
+  source: Source,
+  handlers: Handlers<PoolClient>,
+  more: Partial<FollowerOptions<PoolClient>>,
+  work: (following: Following) => Promise<void>,
+): Promise<void> {
+  const database = await emptyDatabase();
+  const pool = new Pool({ connectionString: database.url, max: 5 });
+  pool.on('error', () => undefined);
+  const follower = new IdentityFollower({ source, store: pgStore<PoolClient>(pool), handlers, ...more });
+  try {
+    await follower.start();
+    await work({ follower, database });
+  } finally {
+    await follower.stop();
+    await pool.end();
+    await database.drop();
+  }
+}
+
+const onlyMerges = (name: string): Participant => ({ name, acknowledges: ['merge'] });
+const isByHttp = ({ participant, status }: Json): boolean => participant === 'by-http' && status === 'done';
+
+/** Scenarios 32 and 33 with their neighbours, on a real API, relay, broker and database. */
+describe('A service that follows the events', () => {
+  let scene: Scene;
+  beforeAll(async () => {
+    scene = await Scene.open();
+  });
+  afterAll(() => scene.close());
+
+  /** Once the last state of everybody has been told, a copy of the topic alone, under a prefix of its own. */
+  const statesAlone = async (): Promise<string> => {
+    const states = topicName(scene.prefix, topics.userStates);
+    const isTold = async (): Promise<boolean> => {
+      const records = await readTopic(states);
+      const told = new Set(records.map(({ key, headers }) => `${key} ${Number(headers['ce_sequence'])}`));
+      const users = await scene.acme.database.query('SELECT id, version FROM users');
+      return users.every(({ id, version }) => told.has(`${id} ${version}`));
+    };
+    await until(isTold, { ...patience, what: 'the newest state of everybody on the states topic' });
+    const prefix = freshTopicPrefix();
+    await createTopics(prefix);
+    await send(
+      topicName(prefix, topics.userStates),
+      (await readTopic(states)).map(({ key, value, headers }) => ({ key, value, headers })),
+    );
+    return prefix;
+  };
+
+  it('is right for every live and merged id when it read the states topic alone', async () => {
+    const { people, unlinked, erased } = await scene.muchHappens();
+    const topicPrefix = await statesAlone();
+    await follow(kafka({ brokers, groupId: 'fresh', topicPrefix }), {}, {}, async ({ follower, database }) => {
+      await until(async () => (await follower.health()).isReady, { ...patience, what: 'the boot' });
+      expect(await scene.agrees(database, [...people, unlinked])).toBe(true);
+      const rows = await database.query('SELECT status FROM unionlink_user WHERE user_id = $1', [erased.id]);
+      expect(rows).toEqual([{ status: 'erased' }]);
+      expect(await database.query('SELECT FROM unionlink_identity WHERE open_id = $1', [erased.openId])).toEqual([]);
+    });
+  }, 180_000);
+
+  it('lets a user wait whose handler throws, in order and without a gap, while the others go on', async () => {
+    const [unlucky, ...others] = (await scene.bornMany(4)) as [Person, ...Person[]];
+    const all = [unlucky, ...others];
+    const seen = new Map<string, number[]>();
+    let isBroken = true;
+    const onUser = ({ userId, version }: Change): void => {
+      if (isBroken && userId === unlucky.id && version === 2) throw new Error('the handler has a bug');
+      seen.set(userId, [...(seen.get(userId) ?? []), version]);
+    };
+    const isThrough = ({ id }: Person): boolean => seen.get(id)?.at(-1) === 11;
+    const source = kafka({ brokers, groupId: 'parking', topicPrefix: scene.prefix });
+    const retry = { firstMs: 200, maxMs: 1_000 };
+    await follow(source, { onUser }, { retry }, async ({ follower, database }) => {
+      await until(() => all.every(({ id }) => seen.has(id)), { ...patience, what: 'everybody at version 1' });
+      const linked: Person[] = [];
+      for (let n = 0; n < 10; n += 1) {
+        for (const { id } of all) {
+          const identity = { appId: `a${(n % 4) + 1}`, openId: scene.fresh('o') };
+          ok(await scene.acme.operator.post('/v1/identities', { ...identity, userId: id, reason: 'spec' }));
+          linked.push({ id, ...identity });
+        }
+      }
+      await until(() => others.every(isThrough), { ...patience, what: 'the others' });
+      expect(await follower.health()).toMatchObject({ isLive: true, isReady: true, parkedUsers: 1 });
+      expect(seen.get(unlucky.id)).toEqual([1]);
+      const parked = await database.query('SELECT last_error FROM unionlink_parked_user');
+      expect(parked).toEqual([{ last_error: 'the handler has a bug' }]);
+      isBroken = false;
+      await until(() => isThrough(unlucky), { ...patience, what: 'the one who waited' });
+      for (const { id } of all) expect(seen.get(id)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+      expect(await scene.agrees(database, linked)).toBe(true);
+      await until(async () => (await follower.health()).parkedUsers === 0, patience);
+    });
+  }, 180_000);
+
+  it('acknowledges a merge when its own part is done, over Kafka and over HTTP', async () => {
+    for (const name of ['by-kafka', 'by-http'])
+      ok(await scene.acme.operator.put(`/v1/participants/${name}`, { entityId: 'acme', acknowledges: ['merge'] }));
+    const [source, target] = [await scene.born('a1'), await scene.born('a2')];
+    const id = await scene.merge(source.id, target.id);
+    const isOurs = ({ key }: { key: string | null }): boolean => key === id;
+    const overKafka = kafka({ brokers, groupId: 'answers', topicPrefix: scene.prefix });
+    await follow(overKafka, {}, { participant: onlyMerges('by-kafka') }, async () => {
+      const topic = topicName(scene.prefix, topics.acknowledgements);
+      const records = await collectRecords(topic, (found) => found.some(isOurs), { timeoutMs: 60_000 });
+      const answer: unknown = JSON.parse(records.find(isOurs)?.value ?? '');
+      expect(answer).toEqual({ kind: 'merge', id, participant: 'by-kafka', status: 'done' });
+    });
+    const overHttp = feed({ url: scene.apiUrl, apiKey: operatorKey, pollMs: 50 });
+    await follow(overHttp, {}, { participant: onlyMerges('by-http') }, async () => {
+      const { acknowledgements } = await until(async () => {
+        const { body } = ok(await scene.acme.operator.get(`/v1/merges/${id}`));
+        return body.acknowledgements.some(isByHttp) && body;
+      }, patience);
+      expect(acknowledgements.find(isByHttp)).toMatchObject({ kind: 'merge', expected: true });
+    });
+  }, 180_000);
+});
