@@ -7,6 +7,7 @@ import { Faults } from './control/faults.js';
 import { FaultsController } from './control/faults.controller.js';
 import { PeopleController } from './control/people.controller.js';
 import { HealthController } from './health.controller.js';
+import { PageController } from './page/page.controller.js';
 import { Pusher } from './push/pusher.js';
 import { Desk } from './wechat/desk.js';
 import { FollowersController } from './wechat/followers.controller.js';
@@ -29,6 +30,7 @@ export class SandboxModule implements OnApplicationShutdown {
         PeopleController,
         FaultsController,
         HealthController,
+        PageController,
       ],
       providers: [
         Desk,
