@@ -44,6 +44,10 @@ function readAnyJson(app: NestFastifyApplication): void {
 function addHooks(app: NestFastifyApplication, desk: Desk, faults: Faults, logger: Logger): void {
   const fastify = app.getHttpAdapter().getInstance();
   const met = new WeakMap<FastifyRequest, Fault>();
+  fastify.addHook('onRequest', async (request, reply) => {
+    if (!isForeignPage(request)) return undefined;
+    return reply.status(403).send({ error: 'the control API does not answer the pages of other sites' });
+  });
   fastify.addHook('preHandler', async (request, reply) => {
     const path = pathOf(request);
     if (!isWechatPath(path)) return undefined;
@@ -66,6 +70,11 @@ function addHooks(app: NestFastifyApplication, desk: Desk, faults: Faults, logge
     if (fault === undefined || isAnswer(fault)) void reply.type('text/plain');
     return payload;
   });
+}
+
+/** A browser sends any site's plain POST here without asking; what it may not do is hide where the page came from. */
+function isForeignPage({ headers: { origin, host } }: FastifyRequest): boolean {
+  return origin !== undefined && (!URL.canParse(origin) || new URL(origin).host !== host);
 }
 
 function isAnswer(fault: Fault): boolean {

@@ -1,7 +1,7 @@
 import { BadRequestException, Body, Controller, Get, HttpCode, Inject, Param, Post, Put, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Desk } from '../wechat/desk.js';
-import { AppDto, BindDto, ClockDto, FollowersDto, MigrationDto, QuotaDto } from './control.dto.js';
+import { AppDto, BindDto, ClockDto, FollowersDto, MigrationDto, QuotaDto } from './apps.dto.js';
 import { appAt } from './lookup.js';
 import { appView, stateView } from './view.js';
 

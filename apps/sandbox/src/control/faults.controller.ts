@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, Inject, Post } from '@nestjs/common';
-import { FaultDto } from './control.dto.js';
+import { FaultDto } from './faults.dto.js';
 import { Faults } from './faults.js';
 
 const longerThanAnyCallerMs = 30_000;

@@ -4,7 +4,7 @@ import type { PushFields } from '../push/body.js';
 import { Pusher } from '../push/pusher.js';
 import { Desk } from '../wechat/desk.js';
 import type { App } from '../world/world.js';
-import { EventDto, LoginDto, PayDto, PersonDto, PushDto } from './control.dto.js';
+import { EventDto, LoginDto, PayDto, PersonDto, PushDto } from './people.dto.js';
 import { appAt } from './lookup.js';
 import { logIn } from './stage.js';
 
@@ -40,6 +40,7 @@ export class PeopleController {
   async follow(@Body() body: EventDto): Promise<object> {
     const { app, openId } = this.#officialAccount(body);
     app.followers.set(body.person, this.desk.clock.seconds());
+    app.lookedUpTooEarly.set(body.person, this.desk.clock.now() + (body.unknownForSeconds ?? 0) * 1000);
     return this.#push(app, body, followed(openId, body.scene));
   }
 

@@ -56,8 +56,18 @@ export class Stage {
     return this.#send('PUT', path, body);
   }
 
-  async #send<T>(method: string, path: string, body: object): Promise<Told<T>> {
-    const response = await fetch(`${this.sandbox.url}${path}`, { method, body: JSON.stringify(body) });
+  async get<T = Fields>(path: string): Promise<Told<T>> {
+    return this.#send('GET', path);
+  }
+
+  /** An app's token, for calls without the client. */
+  async tokenOf(appId: string): Promise<string> {
+    return (await this.client().stableToken({ appId })).accessToken;
+  }
+
+  async #send<T>(method: string, path: string, body?: object): Promise<Told<T>> {
+    const init = { method, ...(body && { body: JSON.stringify(body) }) };
+    const response = await fetch(`${this.sandbox.url}${path}`, init);
     return { status: response.status, body: (await response.json()) as T };
   }
 }

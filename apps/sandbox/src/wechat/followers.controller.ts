@@ -20,11 +20,11 @@ export class FollowersController {
   page(@Query() query: Given): object {
     const app = this.#officialAccount(query);
     this.desk.count('/cgi-bin/user/get', app.appId);
-    const openIds = [...app.followers.keys()].map((person) => openIdOf(app.appId, person));
+    // In order of openId: a cursor stays good when the person it names has left meanwhile.
+    const openIds = [...app.followers.keys()].map((person) => openIdOf(app.appId, person)).toSorted();
     const after = textOf(query, 'next_openid');
-    const position = after === undefined ? -1 : openIds.indexOf(after);
-    if (after !== undefined && position === -1 && !app.people.has(after)) throw new WechatRefusal(40003);
-    const page = openIds.slice(position + 1, position + 1 + pageMax);
+    if (after !== undefined && !app.people.has(after)) throw new WechatRefusal(40003);
+    const page = (after === undefined ? openIds : openIds.filter((openId) => openId > after)).slice(0, pageMax);
     const shown = { total: openIds.length, count: page.length };
     // WeChat leaves data out where there is nothing, and names a next openid on the last page too.
     return page.length === 0
@@ -105,7 +105,8 @@ export class FollowersController {
   #describe(app: App, openId: string | undefined): object {
     const person = this.desk.personBehind(app, openId);
     const followedAt = app.followers.get(person);
-    if (followedAt === undefined) return { subscribe: 0, openid: openId };
+    const isTooEarly = this.desk.clock.now() < (app.lookedUpTooEarly.get(person) ?? 0);
+    if (followedAt === undefined || isTooEarly) return { subscribe: 0, openid: openId };
     const isMigrated = this.desk.world.migrations.some(
       ({ toAppId, followers }) => toAppId === app.appId && followers.has(person),
     );

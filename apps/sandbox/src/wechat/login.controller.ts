@@ -27,6 +27,8 @@ export class LoginController {
   oauthAccessToken(@Query() query: Given): object {
     const app = this.desk.appBySecret(query);
     if (textOf(query, 'grant_type') !== 'authorization_code') throw new WechatRefusal(40002);
+    // Web login is for verified service accounts only.
+    if (app.kind === 'service_account' && !app.verified) throw new WechatRefusal(48001);
     const { person, scope, isSnapshot } = this.desk.redeem(app, textOf(query, 'code'), 'oauth');
     const openId = isSnapshot ? snapshotOpenIdOf(app.appId, person) : this.desk.world.meet(app, person);
     return this.#granted({ appId: app.appId, openId, person, scope: scope ?? 'snsapi_base', isSnapshot });
@@ -34,9 +36,10 @@ export class LoginController {
 
   @Get('sns/oauth2/refresh_token')
   refreshToken(@Query() query: Given): object {
-    const grant = this.desk.tokens.grantByRefreshToken(textOf(query, 'refresh_token') ?? '');
-    if (grant === undefined || grant.appId !== textOf(query, 'appid')) throw new WechatRefusal(40030);
-    return this.#granted(grant);
+    const found = this.desk.tokens.grantByRefreshToken(textOf(query, 'refresh_token') ?? '');
+    if ('refusal' in found) throw new WechatRefusal(found.refusal === 'expired' ? 42002 : 40030);
+    if (found.value.appId !== textOf(query, 'appid')) throw new WechatRefusal(40030);
+    return this.#granted(found.value);
   }
 
   @Get('sns/userinfo')

@@ -13,6 +13,8 @@ export interface Order {
   readonly paidAt: number;
 }
 
+type OrderName = 'transactionId' | 'mchId' | 'outTradeNo';
+
 /** Payments, which let a back end ask for the payer's unionId for five minutes. */
 export class Orders {
   readonly #orders: Order[] = [];
@@ -22,12 +24,14 @@ export class Orders {
     this.#clock = clock;
   }
 
-  pay(given: Pick<Order, 'appId' | 'person'> & Partial<Order>): Order {
+  pay(given: Pick<Order, 'appId' | 'person'> & { [Name in OrderName]?: string | undefined }): Order {
     const order = {
-      transactionId: `42000${randomBytes(12).toString('hex').slice(0, 23)}`,
-      mchId: '1230000109',
-      outTradeNo: randomBytes(16).toString('hex'),
-      ...given,
+      appId: given.appId,
+      person: given.person,
+      // Not spread: what a request leaves out arrives as undefined, and would replace these.
+      transactionId: given.transactionId ?? `42000${randomBytes(12).toString('hex').slice(0, 23)}`,
+      mchId: given.mchId ?? '1230000109',
+      outTradeNo: given.outTradeNo ?? randomBytes(16).toString('hex'),
       paidAt: this.#clock.now(),
     };
     this.#orders.push(order);

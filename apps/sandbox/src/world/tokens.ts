@@ -4,6 +4,8 @@ import type { Clock } from './clock.js';
 const lifeMs = 7200_000;
 /** The token before the newest of /token lives on so long; stable_token rolls so long before the end. */
 const overlapMs = 5 * 60_000;
+/** 30 days; WeChat's page for mobile apps says 180. */
+const refreshLifeMs = 30 * 24 * 3600_000;
 const tokensMax = 200_000;
 
 export interface UserGrant {
@@ -30,7 +32,7 @@ export class Tokens {
   readonly #tokens = new Map<string, Token>();
   readonly #newest = new Map<string, string>();
   readonly #grants = new Map<string, { readonly grant: UserGrant; readonly expiresAt: number }>();
-  readonly #refreshTokens = new Map<string, UserGrant>();
+  readonly #refreshTokens = new Map<string, { readonly grant: UserGrant; readonly expiresAt: number }>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -73,20 +75,23 @@ export class Tokens {
     const accessToken = `8_${randomBytes(48).toString('base64url')}`;
     const refreshToken = `9_${randomBytes(48).toString('base64url')}`;
     this.#grants.set(accessToken, { grant, expiresAt: this.#clock.now() + lifeMs });
-    this.#refreshTokens.set(refreshToken, grant);
+    this.#refreshTokens.set(refreshToken, { grant, expiresAt: this.#clock.now() + refreshLifeMs });
     forgetOldest(this.#grants);
     forgetOldest(this.#refreshTokens);
     return { accessToken, refreshToken };
   }
 
   grantOf(accessToken: string): TokenFound<UserGrant> {
-    const found = this.#grants.get(accessToken);
-    if (found === undefined) return { refusal: 'unknown' };
-    return this.#clock.now() < found.expiresAt ? { value: found.grant } : { refusal: 'expired' };
+    return this.#live(this.#grants.get(accessToken));
   }
 
-  grantByRefreshToken(refreshToken: string): UserGrant | undefined {
-    return this.#refreshTokens.get(refreshToken);
+  grantByRefreshToken(refreshToken: string): TokenFound<UserGrant> {
+    return this.#live(this.#refreshTokens.get(refreshToken));
+  }
+
+  #live(found: { readonly grant: UserGrant; readonly expiresAt: number } | undefined): TokenFound<UserGrant> {
+    if (found === undefined) return { refusal: 'unknown' };
+    return this.#clock.now() < found.expiresAt ? { value: found.grant } : { refusal: 'expired' };
   }
 }
 

@@ -41,6 +41,8 @@ export interface App extends AppSettings {
   readonly people: Map<string, string>;
   /** Person to the second they followed. */
   readonly followers: Map<string, number>;
+  /** Person to the millisecond until which user/info does not know yet that they follow. */
+  readonly lookedUpTooEarly: Map<string, number>;
 }
 
 /** An official account's followers that were moved into another account. */
@@ -67,6 +69,7 @@ export class World {
       originalId: settings.originalId ?? before?.originalId ?? originalIdOf(appId),
       people: before?.people ?? new Map<string, string>(),
       followers: before?.followers ?? new Map<string, number>(),
+      lookedUpTooEarly: before?.lookedUpTooEarly ?? new Map<string, number>(),
     });
     return before === undefined;
   }

@@ -4,7 +4,6 @@ import {
   IsBoolean,
   IsIn,
   IsInt,
-  IsObject,
   IsOptional,
   IsString,
   IsUrl,
@@ -18,8 +17,6 @@ import {
 } from 'class-validator';
 import { appKinds, pushFormats, pushModes } from '../world/world.js';
 import type { AppKind } from '../world/world.js';
-import { faultKinds } from './faults.js';
-import type { FaultKind } from './faults.js';
 
 const isGiven = (_object: unknown, value: unknown): boolean => value !== undefined && value !== null;
 
@@ -84,66 +81,6 @@ export class AppDto {
   push?: PushSettingsDto | null;
 }
 
-export class PersonDto {
-  @Length(1, 64)
-  name: string;
-}
-
-export class LoginDto {
-  @Length(1, 64)
-  person: string;
-
-  @IsString()
-  appId: string;
-
-  @IsOptional()
-  @IsIn(['snsapi_base', 'snsapi_userinfo', 'snsapi_login'])
-  scope?: 'snsapi_base' | 'snsapi_userinfo' | 'snsapi_login';
-
-  @IsOptional()
-  @IsBoolean()
-  snapshot?: boolean;
-}
-
-export class EventDto {
-  @Length(1, 64)
-  person: string;
-
-  @IsString()
-  appId: string;
-
-  /** The parametric code's scene, for follow and scan. */
-  @IsOptional()
-  @MaxLength(64)
-  scene?: string;
-
-  /** What was withdrawn, for revoke: one of WeChat's numbers. */
-  @IsOptional()
-  @Matches(/^\d{1,6}(,\d{1,6})*$/)
-  revokeInfo?: string;
-
-  /** False: answer at once and go on sending. */
-  @IsOptional()
-  @IsBoolean()
-  wait?: boolean;
-}
-
-export class PushDto {
-  @IsString()
-  appId: string;
-
-  /** The fields, as they are to arrive. ToUserName, CreateTime and MsgType are added where they are missing. */
-  @IsObject()
-  message: Record<string, unknown>;
-
-  /** Sent so often, as WeChat repeats what was not answered. */
-  @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(10)
-  copies?: number;
-}
-
 export class BindDto {
   @IsString()
   appId: string;
@@ -157,24 +94,13 @@ export class BindDto {
   openPlatformId?: string | null;
 }
 
-export class PayDto {
-  @Length(1, 64)
-  person: string;
-
+export class FollowersDto {
   @IsString()
   appId: string;
 
-  @IsOptional()
-  @Length(1, 64)
-  transactionId?: string;
-
-  @IsOptional()
-  @Length(1, 64)
-  mchId?: string;
-
-  @IsOptional()
-  @Length(1, 64)
-  outTradeNo?: string;
+  @IsArray()
+  @Length(1, 64, { each: true })
+  people: string[];
 }
 
 export class MigrationDto {
@@ -202,47 +128,4 @@ export class QuotaDto {
   @IsInt()
   @Min(0)
   used: number;
-}
-
-export class FaultDto {
-  @Length(1, 200)
-  endpoint: string;
-
-  @IsOptional()
-  @IsString()
-  appId?: string;
-
-  @IsIn(faultKinds)
-  kind: FaultKind;
-
-  @IsOptional()
-  @IsInt()
-  errcode?: number;
-
-  @IsOptional()
-  @IsInt()
-  @Min(400)
-  @Max(599)
-  status?: number;
-
-  @IsOptional()
-  @IsInt()
-  @Min(0)
-  @Max(600_000)
-  delayMs?: number;
-
-  @IsOptional()
-  @IsInt()
-  @Min(1)
-  @Max(1_000_000)
-  times?: number;
-}
-
-export class FollowersDto {
-  @IsString()
-  appId: string;
-
-  @IsArray()
-  @Length(1, 64, { each: true })
-  people: string[];
 }
