@@ -3,17 +3,35 @@ import { faultKinds } from '../control/faults.js';
 import { script } from './script.js';
 import { style } from './style.js';
 
-/** Whatever a person can do to an app: the control route, what the button says, and what it means. */
-const actions: readonly (readonly [string, string, string])[] = [
-  ['login', 'Log in', 'opens the app and gets a code'],
-  ['login snapshot', 'Log in, snapshot page', 'web OAuth without a tap: the ids are made up'],
-  ['follow', 'Follow', 'follows the official account'],
-  ['unfollow', 'Unfollow', 'stops following'],
-  ['scan', 'Scan a code', 'scans a parametric code of the official account'],
-  ['pay', 'Pay', 'pays in the mini program; for five minutes the unionId can be asked for'],
-  ['modify-profile', 'Profile is cleared', 'WeChat clears a risky profile'],
-  ['revoke', 'Withdraw consent', 'withdraws nickname and avatar'],
-  ['cancel', 'Close the account', 'closes the WeChat account; only this app hears of it'],
+const official = 'service_account subscription_account';
+const programs = 'mini_program mini_game';
+const oauth = 'service_account mobile_app website_app';
+const all = appKinds.join(' ');
+
+interface Action {
+  /** The control route; `login snapshot` is a login with a flag. */
+  readonly action: string;
+  readonly label: string;
+  readonly title: string;
+  /** The kinds of app it makes sense in. */
+  readonly kinds: string;
+}
+
+const actions: readonly Action[] = [
+  { action: 'login', label: 'Log in', title: 'Opens the app and gets a code', kinds: `${programs} ${oauth}` },
+  {
+    action: 'login snapshot',
+    label: 'Log in, snapshot page',
+    title: 'Web login without a tap: openId and unionId are made up',
+    kinds: 'service_account',
+  },
+  { action: 'follow', label: 'Follow', title: 'Follows the official account', kinds: official },
+  { action: 'unfollow', label: 'Unfollow', title: 'Stops following', kinds: official },
+  { action: 'scan', label: 'Scan a code', title: 'Scans a parametric code of the account', kinds: official },
+  { action: 'pay', label: 'Pay', title: 'For five minutes the unionId can be asked for', kinds: 'mini_program' },
+  { action: 'modify-profile', label: 'Profile is cleared', title: 'WeChat clears a risky profile', kinds: all },
+  { action: 'revoke', label: 'Withdraw consent', title: 'Withdraws nickname and avatar', kinds: all },
+  { action: 'cancel', label: 'Close the account', title: 'Closes WeChat; only this app hears of it', kinds: all },
 ];
 
 const endpoints = [
@@ -35,12 +53,15 @@ function options(values: readonly string[]): string {
 
 function actionButtons(): string {
   return actions
-    .map(([action, label, title]) => `<button type="button" data-action="${action}" title="${title}">${label}</button>`)
+    .map(
+      ({ action, label, title, kinds }) =>
+        `<button type="button" data-action="${action}" data-kinds="${kinds}" title="${title}">${label}</button>`,
+    )
     .join('\n');
 }
 
 const appForm = `
-<details id="app-details"><summary>Add or change an app</summary>
+<details id="app-details"><summary>Add an app, or change one (what stays empty is unset)</summary>
 <form id="app-form" class="grid">
   <label>App id <input name="appId" required pattern="[A-Za-z0-9_\\-]{1,64}" placeholder="wx1234567890abcdef"></label>
   <label>Kind <select name="kind">${options(appKinds)}</select></label>

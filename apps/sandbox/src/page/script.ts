@@ -53,11 +53,20 @@ function showApps() {
   ]), 'No app yet. Add one below, or with PUT /_control/apps/{appId}.');
 }
 
+/** Only what makes sense in the chosen app can be clicked. */
+function showActions() {
+  const app = apps.find(({ appId }) => appId === at('person-form').elements.appId.value);
+  for (const button of document.querySelectorAll('[data-action]')) {
+    button.disabled = !app || !button.dataset.kinds.split(' ').includes(app.kind);
+  }
+}
+
 function showChoices(people) {
   const select = at('person-form').elements.appId;
   const chosen = select.value;
   select.replaceChildren(...apps.map((app) => element('option', { value: app.appId }, app.name + ' (' + app.kind + ')')));
   if (apps.some((app) => app.appId === chosen)) select.value = chosen;
+  showActions();
   at('people-names').replaceChildren(...people.map(({ name }) => element('option', { value: name })));
 }
 
@@ -104,7 +113,7 @@ function tell(text, isBad) {
 async function act(method, path, body, explain) {
   try {
     const answer = await ask(method, path, body);
-    const text = JSON.stringify(answer.body, null, 2);
+    const text = answer.body === null ? 'Done.' : JSON.stringify(answer.body, null, 2);
     tell(answer.ok && explain ? explain(answer.body) + '\\n\\n' + text : text, !answer.ok);
     return answer.ok;
   } catch {
@@ -136,6 +145,7 @@ document.addEventListener('click', ({ target }) => {
   act('POST', '/_control/' + route, body, route === 'login' ? (login) => nextCall(body.appId, login) : undefined);
 });
 
+at('person-form').elements.appId.addEventListener('change', showActions);
 at('person-form').addEventListener('submit', (event) => event.preventDefault());
 at('clear-faults').addEventListener('click', () => act('DELETE', '/_faults'));
 

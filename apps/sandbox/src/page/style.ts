@@ -14,7 +14,7 @@ code, pre, td.id { font-family: ui-monospace, monospace; font-size: 13px; } td.i
 input, select, button { font: inherit; padding: .25rem .5rem; border: 1px solid var(--line); border-radius: 6px; }
 input, select { background: Field; color: FieldText; } input.short { width: 6rem; }
 button { background: var(--soft); color: inherit; cursor: pointer; }
-button:hover, button:focus-visible { border-color: var(--accent); }
+button:disabled { opacity: .4; cursor: not-allowed; } button:enabled:hover, button:focus-visible { border-color: var(--accent); }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 1px; }
 .row, .actions { display: flex; flex-wrap: wrap; gap: .5rem .8rem; align-items: center; margin: 0 0 .7rem; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: .6rem 1rem; margin: .8rem 0 0; }
