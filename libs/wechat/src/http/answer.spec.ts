@@ -21,7 +21,7 @@ describe('an answer of WeChat', () => {
   );
 
   it('is repaired once when a nickname holds raw control characters', () => {
-    expect(read('{"nickname":"a\u0001\u001fb\nc","openid":"oA"}')).toMatchObject({ fields: { nickname: 'abc' } });
+    expect(read('{"nickname":"a\u0001\u001fb\nc","openid":"oA"}')).toMatchObject({ fields: { nickname: 'a  b c' } });
   });
 
   it('is read as UTF-8, with or without a byte order mark', () => {

@@ -22,14 +22,17 @@ export function readAnswer(body: Uint8Array): Answer {
   return { kind: 'object', fields: value, errcode };
 }
 
-/** Nicknames can hold raw control characters, which JSON forbids: they are taken out, once. */
+/**
+ * Nicknames can hold raw control characters, which JSON forbids: they become blanks, once. Taken out, they would leave a
+ * valid but different id where they stood in one.
+ */
 function parseRepaired(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     try {
       // eslint-disable-next-line no-control-regex -- control characters are what is to go
-      return JSON.parse(text.replace(/[\u0000-\u001f]/g, ''));
+      return JSON.parse(text.replace(/[\u0000-\u001f]/g, ' '));
     } catch {
       return undefined;
     }

@@ -84,9 +84,9 @@ class JsonReader {
   #string(): string {
     const token = this.#take(stringToken);
     try {
-      // Raw control characters are taken out, as in WeChat's answers.
+      // Raw control characters become blanks, as in WeChat's answers.
       // eslint-disable-next-line no-control-regex -- control characters are what is to go
-      return String(JSON.parse(token.replace(/[\u0000-\u001f]/g, '')));
+      return String(JSON.parse(token.replace(/[\u0000-\u001f]/g, ' ')));
     } catch {
       throw new PushUnreadable('malformed');
     }

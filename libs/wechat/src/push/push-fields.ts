@@ -73,9 +73,12 @@ export class FieldCollector {
 // eslint-disable-next-line no-control-regex -- U+0000 is what is to go
 const unstorable = /[\0\p{Surrogate}]/gu;
 
-/** Trimmed, and without what PostgreSQL's text and jsonb cannot hold: U+0000 and halves of surrogate pairs. */
+/**
+ * Trimmed, and without what PostgreSQL's text and jsonb cannot hold: U+0000 and halves of surrogate pairs. They are
+ * replaced, not taken out: an id that held one is no id any more.
+ */
 export function cleanText(text: string): string {
-  return text.replace(unstorable, (character) => (character === '\0' ? '' : '\uFFFD')).trim();
+  return text.replace(unstorable, '\uFFFD').trim();
 }
 
 /** A scalar field; undefined where it is absent or empty, an error where it is no scalar. */

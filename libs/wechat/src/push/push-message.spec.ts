@@ -114,8 +114,10 @@ describe('a push message', () => {
   });
 
   it('holds no U+0000, which PostgreSQL could not store', () => {
-    expect(read({ ...revoke, Content: 'a\u0000b' }).fields['Content']).toBe('ab');
-    expect(Object.keys(read({ ...revoke, 'N\u0000': 'x' }).fields)).toContain('N');
+    expect(read({ ...revoke, Content: 'a\u0000b' }).fields['Content']).toBe('a\uFFFDb');
+    expect(reasonOf({ ...revoke, OpenID: `${person}\u0000` })).toBe('incomplete');
+    expect(reasonOf(JSON.stringify({ ...revoke, OpenID: 'RAW' }).replace('RAW', 'oA\u0001B'))).toBe('incomplete');
+    expect(Object.keys(read({ ...revoke, 'N\u0000': 'x' }).fields)).toContain('N\uFFFD');
   });
 });
 
