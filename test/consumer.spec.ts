@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Pool, type PoolClient } from 'pg';
 import type { Change, FollowerOptions, Handlers, Participant, Source } from '#consumer';
 import { feed, IdentityFollower, kafka, pgStore } from '#consumer';
@@ -112,6 +113,23 @@ describe('A service that follows the events', () => {
       await until(async () => (await follower.health()).parkedUsers === 0, patience);
     });
   }, 180_000);
+
+  it('fails its liveness when a handler does not come to its end, and stops all the same', async () => {
+    await scene.born();
+    const released = new AbortController();
+    const onUser = async (): Promise<void> => void (await once(released.signal, 'abort'));
+    const source = kafka({ brokers, groupId: 'hanging', topicPrefix: scene.prefix, stalledAfterMs: 1_000 });
+    await follow(source, { onUser }, { stopWithinMs: 500 }, async ({ follower }) => {
+      const health = await until(async () => {
+        const found = await follower.health();
+        return !found.isLive && found;
+      }, patience);
+      expect(health.problem).toBe('a transaction does not come to its end');
+      await follower.stop();
+      released.abort();
+      await source.stop();
+    });
+  }, 120_000);
 
   it('acknowledges a merge when its own part is done, over Kafka and over HTTP', async () => {
     for (const name of ['by-kafka', 'by-http'])

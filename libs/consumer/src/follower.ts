@@ -31,6 +31,8 @@ export interface FollowerOptions<Tx> {
   /** Whom `people.act` asks about somebody of whom the events have not told yet. */
   readonly identityService?: ServiceOptions;
   readonly retry?: RetryOptions;
+  /** How long `stop()` waits for a transaction in hand. Default 8 s: supervisors kill after 10. */
+  readonly stopWithinMs?: number;
   readonly log?: Log;
 }
 
@@ -89,7 +91,10 @@ export class IdentityFollower<Tx> {
     for (const loop of this.loops) loop.start();
   }
 
-  /** Ends after the transaction in hand: nothing is lost, and nothing is repeated. */
+  /**
+   * Ends after the transaction in hand: nothing is lost, and nothing is repeated. One that takes longer than we may wait is
+   * left to the end of the process, which undoes it.
+   */
   stop(): Promise<void> {
     this.stopping ??= this.stopAll();
     return this.stopping;
@@ -120,7 +125,13 @@ export class IdentityFollower<Tx> {
   }
 
   private async stopAll(): Promise<void> {
-    await Promise.all([this.options.source.stop(), ...this.loops.map((loop) => loop.stop())]);
+    const { source, stopWithinMs = 8_000 } = this.options;
+    const all = Promise.all([source.stop(), ...this.loops.map((loop) => loop.stop())]);
+    try {
+      await within(stopWithinMs, all, `not everything ended within ${stopWithinMs} ms`);
+    } catch (error) {
+      this.log('warn', 'stopped without waiting any longer', { error });
+    }
   }
 
   private async giveAnswers(): Promise<'more' | 'idle'> {

@@ -10,6 +10,8 @@ export interface BootOptions {
   readonly statesTopic: string;
   readonly eventsTopic: string;
   readonly sink: Sink;
+  /** Told of the reader that boots, for whoever watches over it. */
+  readonly onReader: (reader: TopicReader) => void;
 }
 
 /** Offsets by partition, as decimal texts. */
@@ -47,7 +49,9 @@ export async function boot(options: BootOptions, signal: AbortSignal): Promise<v
     };
     if (!(await isRead())) {
       sink.log('info', 'booting from the states topic', { attempt: plan.attempt });
-      await readUntil(new TopicReader({ kafka, groupId: bootGroup, topic: statesTopic, sink }), isRead, signal);
+      const reader = new TopicReader({ kafka, groupId: bootGroup, topic: statesTopic, sink });
+      options.onReader(reader);
+      await readUntil(reader, isRead, signal);
       if (signal.aborted) return;
     }
     await sink.desk(async (book) => {
@@ -90,8 +94,13 @@ async function makePlan(options: BootOptions, admin: Admin): Promise<Plan> {
     const isHole = (partition: string, low: string): boolean =>
       BigInt(taken[partition] ?? 0) < BigInt(low) && BigInt(known?.eventsFrom[partition] ?? 0) < BigInt(low);
     const hasHole = Object.entries(fresh.eventsFrom).some(([partition, low]) => isHole(partition, low));
-    if (known !== null && !(known.isDone && hasHole)) return known;
-    if (known !== null) options.sink.log('warn', 'events were deleted before we had read them; booting again');
+    // Another Kafka than the one the boot began on: where that one ended is never reached here.
+    const isElsewhere = Object.entries(known?.ends ?? {}).some(
+      ([partition, end]) => BigInt(end) > BigInt(fresh.ends[partition] ?? 0),
+    );
+    const mustBoot = known === null || (known.isDone ? hasHole : isElsewhere);
+    if (!mustBoot) return known;
+    if (known?.isDone === true) options.sink.log('warn', 'events were deleted before we had read them; booting again');
     const plan = { ...fresh, attempt: (known?.attempt ?? 0) + 1 };
     await book.setCursor(nameOf(options), text(plan));
     return plan;

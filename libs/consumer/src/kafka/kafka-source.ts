@@ -30,6 +30,7 @@ export class KafkaSource implements Source {
   private readonly stalledAfterMs: number;
   private kafka: Kafka | null = null;
   private answers: AnswerProducer | null = null;
+  private bootReader: TopicReader | null = null;
   private reader: TopicReader | null = null;
   private groupId = '';
   private beginning: Loop | null = null;
@@ -77,16 +78,16 @@ export class KafkaSource implements Source {
 
   async check(): Promise<SourceHealth> {
     const { reader, beginning, kafka } = this;
+    const workedAt = (reader ?? this.bootReader)?.workedAt ?? null;
+    const now = performance.now();
+    if (workedAt !== null && now - workedAt > this.stalledAfterMs)
+      return dead('a transaction does not come to its end');
     if (reader === null || kafka === null) {
       return { isLive: true, isReady: false, problem: beginning?.failure?.message ?? 'booting from the states topic' };
     }
     if (reader.crash !== null) return dead(`the consumer gave up: ${reader.crash.message}`);
-    const now = performance.now();
-    if (reader.workedAt !== null && now - reader.workedAt > this.stalledAfterMs) {
-      return dead('a transaction does not come to its end');
-    }
     if (reader.isDatabaseAway) return { isLive: true, isReady: false, problem: 'the database does not answer' };
-    if (reader.workedAt !== null || now - reader.fetchedAt < this.stalledAfterMs) {
+    if (workedAt !== null || now - reader.fetchedAt < this.stalledAfterMs) {
       return { isLive: true, isReady: true, problem: null };
     }
     return this.probe(kafka);
@@ -119,7 +120,9 @@ export class KafkaSource implements Source {
     if (this.reader !== null) return 'idle';
     const groupId = (this.groupId = `${this.options.groupId}.${await followerId(sink)}`);
     const [statesTopic, eventsTopic] = [this.name('userStates'), this.name('userEvents')];
-    await boot({ kafka, groupId, statesTopic, eventsTopic, sink }, signal);
+    const onReader = (booting: TopicReader): void => void (this.bootReader = booting);
+    await boot({ kafka, groupId, statesTopic, eventsTopic, sink, onReader }, signal);
+    this.bootReader = null;
     if (signal.aborted) return 'idle';
     const reader = new TopicReader({ kafka, groupId, topic: eventsTopic, sink });
     try {

@@ -71,7 +71,9 @@ export class TopicReader {
   private async take(payload: EachBatchPayload): Promise<void> {
     this.workedAt = performance.now();
     // That the group is rebalancing, the next heartbeat between two transactions hears as well.
-    const beating = setInterval(() => void payload.heartbeat().catch(() => undefined), heartbeatMs);
+    const beating = setInterval(() => {
+      if (!this.isStopping) payload.heartbeat().catch(() => undefined);
+    }, heartbeatMs);
     try {
       const done = await this.applyBatch(payload);
       const last = payload.batch.messages[done - 1];
