@@ -13,6 +13,7 @@ import { Desk } from './wechat/desk.js';
 import { FollowersController } from './wechat/followers.controller.js';
 import { LoginController } from './wechat/login.controller.js';
 import { LOGGER, RefusalFilter } from './wechat/manners.js';
+import { SessionController } from './wechat/session.controller.js';
 import { TokenController } from './wechat/token.controller.js';
 
 /** A WeChat for people without one. */
@@ -24,6 +25,7 @@ export class SandboxModule implements OnApplicationShutdown {
       module: SandboxModule,
       controllers: [
         LoginController,
+        SessionController,
         TokenController,
         FollowersController,
         AppsController,

@@ -49,8 +49,10 @@ function profile(desk: Desk, app: App, person: string, sessionKey: string): obje
     ...(unionId !== undefined && { unionId }),
     watermark: { timestamp: desk.clock.seconds(), appid: app.appId },
   };
+  const encryptedData = encryptUserData(fields, { sessionKey, iv });
+  desk.sealed.keep(app.appId, encryptedData);
   return {
-    encryptedData: encryptUserData(fields, { sessionKey, iv }),
+    encryptedData,
     iv,
     rawData,
     signature: signRawData(rawData, sessionKey),

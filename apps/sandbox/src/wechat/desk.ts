@@ -5,6 +5,7 @@ import type { Login } from '../world/codes.js';
 import { Journal } from '../world/journal.js';
 import { Orders } from '../world/orders.js';
 import { limits, Quotas } from '../world/quotas.js';
+import { Sealed } from '../world/sealed.js';
 import { Tokens } from '../world/tokens.js';
 import type { UserGrant } from '../world/tokens.js';
 import { World } from '../world/world.js';
@@ -25,6 +26,7 @@ export class Desk {
   readonly tokens = new Tokens(this.clock);
   readonly quotas = new Quotas(this.clock);
   readonly orders = new Orders(this.clock);
+  readonly sealed = new Sealed(this.clock);
   readonly journal = new Journal();
   readonly #forcedAt = new Map<string, number>();
 

@@ -1,5 +1,4 @@
 import { Controller, Get, Inject, Query } from '@nestjs/common';
-import { signWithSession } from '#wechat';
 import { snapshotOpenIdOf, snapshotUnionIdOf } from '../world/names.js';
 import type { UserGrant } from '../world/tokens.js';
 import { textOf } from './asked.js';
@@ -9,7 +8,7 @@ import { WechatRefusal } from './refusal.js';
 
 const tokenSeconds = 7200;
 
-/** /sns and the session calls: who stands behind a code or a user token. */
+/** /sns: who stands behind a code or a user token. */
 @Controller()
 export class LoginController {
   constructor(@Inject(Desk) private readonly desk: Desk) {}
@@ -66,18 +65,6 @@ export class LoginController {
   isTokenGood(@Query() query: Given): object {
     const grant = this.desk.grantByToken(query);
     if (textOf(query, 'openid') !== grant.openId) throw new WechatRefusal(40003);
-    return { errcode: 0, errmsg: 'ok' };
-  }
-
-  @Get('wxa/checksession')
-  checkSession(@Query() query: Given): object {
-    const app = this.desk.appByToken(query);
-    this.desk.count('/wxa/checksession', app.appId);
-    const person = this.desk.personBehind(app, textOf(query, 'openid'));
-    if (textOf(query, 'sig_method') !== 'hmac_sha256') throw new WechatRefusal(87008);
-    const sessionKey = this.desk.codes.sessionKeyOf(app.appId, person);
-    if (sessionKey === undefined) throw new WechatRefusal(87007);
-    if (textOf(query, 'signature') !== signWithSession('', sessionKey)) throw new WechatRefusal(87009);
     return { errcode: 0, errmsg: 'ok' };
   }
 

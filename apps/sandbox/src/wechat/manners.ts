@@ -14,6 +14,8 @@ const postOnly = new Set([
   '/cgi-bin/openapi/quota/get',
   '/cgi-bin/clear_quota',
   '/cgi-bin/clear_quota/v2',
+  '/cgi-bin/open/get',
+  '/wxa/business/checkencryptedmsg',
 ]);
 const getOnly = new Set([
   '/sns/jscode2session',
@@ -22,6 +24,8 @@ const getOnly = new Set([
   '/sns/userinfo',
   '/sns/auth',
   '/wxa/checksession',
+  '/wxa/resetusersessionkey',
+  '/cgi-bin/getcallbackip',
   '/wxa/getpaidunionid',
   '/cgi-bin/token',
   '/cgi-bin/user/get',

@@ -1,10 +1,11 @@
 import { Body, Controller, Get, HttpCode, Inject, Post, Query } from '@nestjs/common';
+import { openAppIdOf } from '../world/names.js';
 import { objectBody, textOf } from './asked.js';
 import type { Given } from './asked.js';
 import { Desk } from './desk.js';
 import { WechatRefusal } from './refusal.js';
 
-/** The app's own token, on both lines, and what is left of its quotas. */
+/** The app's own token, on both lines, what is left of its quotas, and what the app is bound to. */
 @Controller('cgi-bin')
 export class TokenController {
   constructor(@Inject(Desk) private readonly desk: Desk) {}
@@ -52,6 +53,23 @@ export class TokenController {
   @HttpCode(200)
   clearQuotaBySecret(@Body() body: unknown): object {
     return this.#clear(this.desk.appBySecret(objectBody(body), 'appsecret').appId);
+  }
+
+  /** Which Open Platform account the app is bound to, as third-party platforms may ask. */
+  @Post('open/get')
+  @HttpCode(200)
+  openPlatform(@Query() query: Given, @Body() body: unknown): object {
+    const app = this.desk.appByToken(query);
+    if (textOf(objectBody(body), 'appid') !== app.appId) throw new WechatRefusal(40013);
+    if (app.openPlatform === null) throw new WechatRefusal(89002);
+    return { errcode: 0, errmsg: 'ok', open_appid: openAppIdOf(app.openPlatform) };
+  }
+
+  /** Where pushes come from. */
+  @Get('getcallbackip')
+  addresses(@Query() query: Given): object {
+    this.desk.appByToken(query);
+    return { ip_list: ['127.0.0.1'] };
   }
 
   #clear(appId: string): object {

@@ -59,6 +59,13 @@ export class Codes {
     if (found !== undefined) found.used = true;
   }
 
+  /** A new session_key without a login; it dies when the old one would have. */
+  resetSessionKey(appId: string, person: string): string {
+    const sessionKey = randomBytes(16).toString('base64');
+    this.#sessionKeys.set(`${appId} ${person}`, sessionKey);
+    return sessionKey;
+  }
+
   /** The session_key of the person's latest login. */
   sessionKeyOf(appId: string, person: string): string | undefined {
     return this.#sessionKeys.get(`${appId} ${person}`);

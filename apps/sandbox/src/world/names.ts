@@ -33,6 +33,11 @@ export function snapshotUnionIdOf(openPlatform: string): string {
   return scopedId(['open platform', openPlatform], 'snapshot');
 }
 
+/** The Open Platform account's own appid. */
+export function openAppIdOf(openPlatform: string): string {
+  return `wx${createHash('sha256').update(openPlatform).digest('hex').slice(0, 16)}`;
+}
+
 /** The app's older name, which pushes carry as ToUserName. */
 export function originalIdOf(appId: string): string {
   return `gh_${createHash('sha256').update(appId).digest('hex').slice(0, 12)}`;

@@ -22,6 +22,7 @@ export const limits: Readonly<Record<string, Limit>> = {
   '/cgi-bin/user/info/batchget': { per: 'day', max: 5_000_000 },
   '/cgi-bin/changeopenid': { per: 'day', max: 100_000 },
   '/wxa/getpaidunionid': { per: 'day', max: 5_000_000 },
+  '/wxa/resetusersessionkey': { per: 'minute', max: 60_000 },
   '/wxa/checksession': { per: 'day', max: 5_000_000 },
   '/cgi-bin/clear_quota': { per: 'month', max: 10 },
 };
