@@ -73,23 +73,27 @@ export interface Wanted {
   readonly fingerprints: readonly string[];
 }
 
-/** Rows to write, by the section names of apply_changes; an absent section is not touched. */
+/** Rows to write, by section; an absent one is not touched. */
 export type ChangeSet = Readonly<Partial<Record<ChangeSection, readonly object[]>>>;
-export type ChangeSection =
-  | 'users'
-  | 'droppedIdentities'
-  | 'newIdentities'
-  | 'changedIdentities'
-  | 'droppedUnionKeys'
-  | 'newUnionKeys'
-  | 'changedUnionKeys'
-  | 'redirects'
-  | 'merges'
-  | 'revertedMerges'
-  | 'separations'
-  | 'conflicts'
-  | 'departed'
-  | 'journal';
+export type ChangeSection = (typeof sections)[number];
+
+/** In the order of apply_changes' parameters. */
+const sections = [
+  'users',
+  'droppedIdentities',
+  'newIdentities',
+  'changedIdentities',
+  'droppedUnionKeys',
+  'newUnionKeys',
+  'changedUnionKeys',
+  'redirects',
+  'merges',
+  'revertedMerges',
+  'separations',
+  'conflicts',
+  'departed',
+  'journal',
+] as const;
 
 /** A key's number in the advisory lock space. A collision of two keys only makes one wait for the other. */
 function lockNumber(...parts: readonly string[]): bigint {
@@ -144,14 +148,13 @@ export async function lockAndLoad(transaction: Transaction, wanted: Wanted): Pro
 }
 
 export async function applyChanges(transaction: Transaction, changes: ChangeSet): Promise<void> {
-  const body: Record<string, readonly object[]> = {};
-  for (const [section, rows] of Object.entries(changes)) if (rows.length > 0) body[section] = rows;
-  if (Object.keys(body).length === 0) return;
-  await transaction.query({
-    name: 'apply-changes',
-    text: 'SELECT apply_changes($1::json)',
-    values: [JSON.stringify({ users: [], journal: [], ...body })],
+  const values = sections.map((section) => {
+    const rows = changes[section];
+    return rows === undefined || rows.length === 0 ? null : JSON.stringify(rows);
   });
+  if (values.every((value) => value === null)) return;
+  const text = `SELECT apply_changes(${sections.map((_, index) => `$${index + 1}::json`).join(', ')})`;
+  await transaction.query({ name: 'apply-changes', text, values });
 }
 
 /** One question of the warm read: what is known of this observation. */

@@ -332,15 +332,17 @@ CREATE FUNCTION lock_and_load(
   p_locks bigint[], p_app_ids text[], p_open_ids text[],
   p_entity_ids text[], p_open_platform_ids text[], p_union_ids text[],
   p_user_ids uuid[], p_fingerprints bytea[]
-) RETURNS json LANGUAGE plpgsql AS $$
+) RETURNS json LANGUAGE plpgsql
+-- A plan made while the tables were small would stay a sequential scan in this connection until the next ANALYZE. Every
+-- access here is by key, whatever the statistics say.
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
 DECLARE
-  l bigint;
   held uuid[];
   found uuid[];
 BEGIN
-  FOREACH l IN ARRAY p_locks LOOP
-    PERFORM pg_advisory_xact_lock(l);
-  END LOOP;
+  -- The array is sorted, and a scan of it answers in its order: nothing between them could sort or run in parallel.
+  PERFORM pg_advisory_xact_lock(l) FROM unnest(p_locks) l;
 
   SELECT array_agg(DISTINCT o) INTO held FROM (
     SELECT i.user_id FROM unnest(p_app_ids, p_open_ids) q(a, o) JOIN identity i ON i.app_id = q.a AND i.open_id = q.o
@@ -399,54 +401,62 @@ BEGIN
       FROM departed_identity d WHERE d.fingerprint = ANY (p_fingerprints)));
 END $$;
 
--- Writes one decided set of changes in one round trip. The caller holds every lock it needs (lock_and_load).
-CREATE FUNCTION apply_changes(p json) RETURNS void LANGUAGE plpgsql AS $$
+-- Writes one decided set of changes in one round trip; null sections are not touched. One parameter a section: taken out
+-- of one document, every section would parse the whole of it again (19 ms instead of 6 for 64 first logins). The caller holds every lock it needs (lock_and_load).
+CREATE FUNCTION apply_changes(
+  p_users json, p_dropped_identities json, p_new_identities json, p_changed_identities json,
+  p_dropped_union_keys json, p_new_union_keys json, p_changed_union_keys json, p_redirects json,
+  p_merges json, p_reverted_merges json, p_separations json, p_conflicts json,
+  p_departed json, p_journal json
+) RETURNS void LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
 DECLARE
   m record;
 BEGIN
   INSERT INTO users (id, entity_id, status, version, merged_into, created_at, own_created_at)
     SELECT id, "entityId", status, version, "mergedInto", "createdAt", "createdAt"
-    FROM json_to_recordset(p -> 'users') AS r(id uuid, "entityId" text, status text, version bigint, "mergedInto" uuid, "createdAt" timestamptz)
+    FROM json_to_recordset(p_users) AS r(id uuid, "entityId" text, status text, version bigint, "mergedInto" uuid, "createdAt" timestamptz)
     ON CONFLICT (id) DO UPDATE SET status = excluded.status, version = excluded.version,
       merged_into = excluded.merged_into, created_at = excluded.created_at;
 
-  IF p -> 'droppedIdentities' IS NOT NULL THEN
-    DELETE FROM identity i USING json_to_recordset(p -> 'droppedIdentities') AS r("appId" text, "openId" text)
+  IF p_dropped_identities IS NOT NULL THEN
+    DELETE FROM identity i USING json_to_recordset(p_dropped_identities) AS r("appId" text, "openId" text)
       WHERE i.app_id = r."appId" AND i.open_id = r."openId";
   END IF;
-  IF p -> 'newIdentities' IS NOT NULL THEN
+  IF p_new_identities IS NOT NULL THEN
     INSERT INTO identity (app_id, open_id, entity_id, user_id, linked_at, source, via_open_platform_id, via_union_id,
         pending_union_id, pending_reason, pending_observed_at)
       SELECT "appId", "openId", "entityId", "userId", "linkedAt", source, "viaOpenPlatformId", "viaUnionId", "pendingUnionId", "pendingReason", "pendingObservedAt"
-      FROM json_to_recordset(p -> 'newIdentities') AS r("appId" text, "openId" text, "entityId" text, "userId" uuid, "linkedAt" timestamptz,
+      FROM json_to_recordset(p_new_identities) AS r("appId" text, "openId" text, "entityId" text, "userId" uuid, "linkedAt" timestamptz,
         source text, "viaOpenPlatformId" text, "viaUnionId" text,
         "pendingUnionId" text, "pendingReason" text, "pendingObservedAt" timestamptz);
   END IF;
-  IF p -> 'changedIdentities' IS NOT NULL THEN
+  IF p_changed_identities IS NOT NULL THEN
     UPDATE identity i SET user_id = r."userId", pending_union_id = r."pendingUnionId", pending_reason = r."pendingReason",
         pending_observed_at = r."pendingObservedAt"
-      FROM json_to_recordset(p -> 'changedIdentities') AS r("appId" text, "openId" text, "userId" uuid,
+      FROM json_to_recordset(p_changed_identities) AS r("appId" text, "openId" text, "userId" uuid,
         "pendingUnionId" text, "pendingReason" text, "pendingObservedAt" timestamptz)
       WHERE i.app_id = r."appId" AND i.open_id = r."openId";
   END IF;
-  IF p -> 'droppedUnionKeys' IS NOT NULL THEN
-    DELETE FROM union_key k USING json_to_recordset(p -> 'droppedUnionKeys') AS r("entityId" text, "openPlatformId" text, "unionId" text)
+  IF p_dropped_union_keys IS NOT NULL THEN
+    DELETE FROM union_key k USING json_to_recordset(p_dropped_union_keys) AS r("entityId" text, "openPlatformId" text, "unionId" text)
       WHERE k.entity_id = r."entityId" AND k.open_platform_id = r."openPlatformId" AND k.union_id = r."unionId";
   END IF;
-  IF p -> 'newUnionKeys' IS NOT NULL THEN
+  IF p_new_union_keys IS NOT NULL THEN
     INSERT INTO union_key (entity_id, open_platform_id, union_id, user_id, linked_at, retired_at)
       SELECT "entityId", "openPlatformId", "unionId", "userId", "linkedAt", "retiredAt"
-      FROM json_to_recordset(p -> 'newUnionKeys') AS r("entityId" text, "openPlatformId" text, "unionId" text, "userId" uuid,
+      FROM json_to_recordset(p_new_union_keys) AS r("entityId" text, "openPlatformId" text, "unionId" text, "userId" uuid,
         "linkedAt" timestamptz, "retiredAt" timestamptz);
   END IF;
-  IF p -> 'changedUnionKeys' IS NOT NULL THEN
+  IF p_changed_union_keys IS NOT NULL THEN
     UPDATE union_key k SET user_id = r."userId", retired_at = r."retiredAt"
-      FROM json_to_recordset(p -> 'changedUnionKeys') AS r("entityId" text, "openPlatformId" text, "unionId" text, "userId" uuid, "retiredAt" timestamptz)
+      FROM json_to_recordset(p_changed_union_keys) AS r("entityId" text, "openPlatformId" text, "unionId" text, "userId" uuid, "retiredAt" timestamptz)
       WHERE k.entity_id = r."entityId" AND k.open_platform_id = r."openPlatformId" AND k.union_id = r."unionId";
   END IF;
 
-  IF p -> 'redirects' IS NOT NULL THEN
-    FOR m IN SELECT "userId", "targetId" FROM json_to_recordset(p -> 'redirects') AS r("userId" uuid, "targetId" uuid) LOOP
+  IF p_redirects IS NOT NULL THEN
+    FOR m IN SELECT "userId", "targetId" FROM json_to_recordset(p_redirects) AS r("userId" uuid, "targetId" uuid) LOOP
       IF m."targetId" IS NOT NULL THEN
         UPDATE redirect SET target_id = m."targetId" WHERE target_id = m."userId";
         INSERT INTO redirect (user_id, target_id) VALUES (m."userId", m."targetId");
@@ -462,12 +472,12 @@ BEGIN
     END LOOP;
   END IF;
 
-  IF p -> 'merges' IS NOT NULL THEN
+  IF p_merges IS NOT NULL THEN
     INSERT INTO merge (id, entity_id, source_user_id, target_user_id, status, automatic, reason, requested_by, decided_by, allow_different,
         evidence, moved_identities, moved_union_ids, source_created_at, target_created_at, source_version, target_version, requested_at, merged_at)
       SELECT id, "entityId", "sourceUserId", "targetUserId", status, automatic, reason, "requestedBy", "decidedBy", coalesce("allowDifferent", false),
         evidence, "movedIdentities", "movedUnionIds", "sourceCreatedAt", "targetCreatedAt", "sourceVersion", "targetVersion", "requestedAt", "mergedAt"
-      FROM json_to_recordset(p -> 'merges') AS r(id uuid, "entityId" text, "sourceUserId" uuid, "targetUserId" uuid, status text, automatic boolean,
+      FROM json_to_recordset(p_merges) AS r(id uuid, "entityId" text, "sourceUserId" uuid, "targetUserId" uuid, status text, automatic boolean,
         reason text, "requestedBy" text, "decidedBy" text, "allowDifferent" boolean, evidence json, "movedIdentities" json, "movedUnionIds" json,
         "sourceCreatedAt" timestamptz, "targetCreatedAt" timestamptz, "sourceVersion" bigint, "targetVersion" bigint,
         "requestedAt" timestamptz, "mergedAt" timestamptz)
@@ -476,41 +486,41 @@ BEGIN
         source_created_at = excluded.source_created_at, target_created_at = excluded.target_created_at,
         source_version = excluded.source_version, target_version = excluded.target_version, merged_at = excluded.merged_at;
   END IF;
-  IF p -> 'revertedMerges' IS NOT NULL THEN
+  IF p_reverted_merges IS NOT NULL THEN
     UPDATE merge SET status = 'reverted', reverted_at = r."revertedAt", revert_reason = r.reason, reverted_by = r."revertedBy"
-      FROM json_to_recordset(p -> 'revertedMerges') AS r(id uuid, "revertedAt" timestamptz, reason text, "revertedBy" text)
+      FROM json_to_recordset(p_reverted_merges) AS r(id uuid, "revertedAt" timestamptz, reason text, "revertedBy" text)
       WHERE merge.id = r.id;
   END IF;
-  IF p -> 'separations' IS NOT NULL THEN
+  IF p_separations IS NOT NULL THEN
     INSERT INTO separation (id, entity_id, user_a, user_b, reason, actor, created_at)
       SELECT id, "entityId", least(a, b), greatest(a, b), reason, actor, "createdAt"
-      FROM json_to_recordset(p -> 'separations') AS r(id uuid, "entityId" text, a uuid, b uuid, reason text, actor text, "createdAt" timestamptz)
+      FROM json_to_recordset(p_separations) AS r(id uuid, "entityId" text, a uuid, b uuid, reason text, actor text, "createdAt" timestamptz)
       ON CONFLICT (user_a, user_b) DO NOTHING;
   END IF;
-  IF p -> 'conflicts' IS NOT NULL THEN
+  IF p_conflicts IS NOT NULL THEN
     INSERT INTO conflict (id, entity_id, kind, status, app_id, open_id, union_id, open_platform_id, user_ids, count,
         first_seen_at, last_seen_at, likely_cause, evidence, decision, decided_by, decided_at, reason)
       SELECT id, "entityId", kind, status, "appId", "openId", "unionId", "openPlatformId",
         ARRAY(SELECT json_array_elements_text("userIds")::uuid), count,
         "seenAt", "seenAt", "likelyCause", evidence, decision, "decidedBy", CASE WHEN status = 'resolved' THEN "seenAt" END, reason
-      FROM json_to_recordset(p -> 'conflicts') AS r(id uuid, "entityId" text, kind text, status text, "appId" text, "openId" text,
+      FROM json_to_recordset(p_conflicts) AS r(id uuid, "entityId" text, kind text, status text, "appId" text, "openId" text,
         "unionId" text, "openPlatformId" text, "userIds" json, count bigint, "seenAt" timestamptz, "likelyCause" text,
         evidence json, decision text, "decidedBy" text, reason text)
       ON CONFLICT (id) DO UPDATE SET status = excluded.status, user_ids = excluded.user_ids, count = excluded.count,
         last_seen_at = CASE WHEN excluded.count > conflict.count THEN excluded.last_seen_at ELSE conflict.last_seen_at END,
         decision = excluded.decision, decided_by = excluded.decided_by, decided_at = excluded.decided_at, reason = excluded.reason;
   END IF;
-  IF p -> 'departed' IS NOT NULL THEN
+  IF p_departed IS NOT NULL THEN
     INSERT INTO departed_identity (fingerprint, departed_at, erased)
       SELECT decode(fingerprint, 'hex'), at, erased
-      FROM json_to_recordset(p -> 'departed') AS r(fingerprint text, at timestamptz, erased boolean)
+      FROM json_to_recordset(p_departed) AS r(fingerprint text, at timestamptz, erased boolean)
       ON CONFLICT (fingerprint) DO UPDATE SET departed_at = excluded.departed_at, erased = excluded.erased;
   END IF;
 
   -- Last, under the row locks of all users concerned: per user, id order = version order = commit order.
   INSERT INTO journal (recorded_at, entity_id, shard, user_id, version, key, type, event_id, cause, request_id, traceparent, actor, reason, evidence, data)
     SELECT "recordedAt", "entityId", shard, "userId", version, key, type, "eventId", cause, "requestId", traceparent, actor, reason, evidence, data
-    FROM json_to_recordset(p -> 'journal') AS r(n integer, "recordedAt" timestamptz, "entityId" text, shard smallint, "userId" uuid, version bigint,
+    FROM json_to_recordset(p_journal) AS r(n integer, "recordedAt" timestamptz, "entityId" text, shard smallint, "userId" uuid, version bigint,
       key text, type text, "eventId" uuid, cause text, "requestId" text, traceparent text, actor text, reason text, evidence json, data json)
     ORDER BY n;
 END $$;

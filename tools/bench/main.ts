@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startChild } from '../child.js';
+import { startKafka } from '../kafka.js';
+import { freePort, root, runTool, say } from '../machine.js';
+import { migrate } from '../migrate.js';
+import { type Parts, withParts } from '../parts.js';
+import { removePostgres, startPostgres } from '../postgres.js';
+import { until } from '../until.js';
+import { benchRelay } from './relay.js';
+import { benchResolve } from './resolve.js';
+
+/**
+ * `npm run bench`: every figure beside its baseline, measured in turns within one run, because only ratios mean something
+ * on a machine that does other things. Prints sentences, and the same as one line of JSON at the end.
+ */
+async function main(parts: Parts): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'unionlink-bench-'));
+  const databaseFolder = join(folder, 'postgres');
+  mkdirSync(databaseFolder);
+  parts.atEnd(async () => removePostgres(databaseFolder));
+  const password = randomBytes(12).toString('hex');
+  const postgres = await parts.start(() => startPostgres({ folder: databaseFolder, password, isShortLived: true }));
+  const operatorKey = randomBytes(24).toString('base64url');
+  await migrate(postgres.url());
+  const api = await serve(parts, folder, 'api', ['dist', 'apps', 'api', 'src', 'main.js'], {
+    DATABASE_URL: postgres.url(),
+    OPERATOR_API_KEY: operatorKey,
+    SECRETS_KEY: randomBytes(32).toString('base64'),
+    LOG_LEVEL: 'warn',
+  });
+  const echo = await serve(parts, folder, 'echo', ['dist', 'tools', 'bench', 'echo.main.js'], {});
+  await until(async () => (await fetch(`${api}/readyz`)).ok, { timeoutMs: 30_000, what: 'the API' });
+  await until(async () => (await fetch(`${echo}/echo`, { method: 'POST' })).status > 0, {
+    timeoutMs: 30_000,
+    what: 'the echo',
+  });
+  say('Resolving over HTTP, 64 connections (batches of 500: 4), medians of 3 rounds of 4 s ...');
+  const resolve = await benchResolve({ api, echo, operatorKey, rounds: 3, durationMs: 4_000 });
+  for (const [figure, { requestsPerSecond, p50Ms, p99Ms, errors }] of Object.entries(resolve)) {
+    const ratio = (requestsPerSecond / resolve.echo.requestsPerSecond).toFixed(2);
+    const rate = Math.round(requestsPerSecond).toLocaleString('en');
+    say(
+      `  ${figure.padEnd(10)} ${rate}/s, ${ratio} of the echo; p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms; errors ${errors}`,
+    );
+  }
+  const kafka = await parts.start(() => startKafka({ folder: join(folder, 'kafka') }));
+  const relayDatabase = postgres.url('relay_bench');
+  await migrateNew(postgres.url(), relayDatabase);
+  say('The relay beside the bare KafkaJS producer, the same batches ...');
+  const relay = await benchRelay({ databaseUrl: relayDatabase, brokers: kafka.brokers, events: 40_000, rounds: 3 });
+  say(
+    `  bare ${Math.round(relay.barePerSecond)}/s, relay ${Math.round(relay.relayPerSecond)}/s: ${relay.ratio.toFixed(2)} of it`,
+  );
+  say(JSON.stringify({ resolve, relay }));
+  return 0;
+}
+
+async function serve(
+  parts: Parts,
+  folder: string,
+  name: string,
+  path: readonly string[],
+  env: Record<string, string>,
+): Promise<string> {
+  const port = await freePort();
+  const child = startChild({
+    name,
+    command: process.execPath,
+    args: ['--enable-source-maps', join(root, ...path)],
+    env: { PATH: process.env.PATH, PORT: String(port), HOST: '127.0.0.1', ...env },
+    logFile: join(folder, `${name}.log`),
+  });
+  parts.atEnd(async () => {
+    await child.stop();
+  });
+  return `http://127.0.0.1:${port}`;
+}
+
+async function migrateNew(adminUrl: string, url: string): Promise<void> {
+  const { Client } = (await import('pg')).default;
+  const client = new Client({ connectionString: adminUrl });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${new URL(url).pathname.slice(1)}`);
+  await client.end();
+  await migrate(url);
+}
+
+await runTool(() => withParts(main));
