@@ -320,6 +320,28 @@ describe('Changes by hand', () => {
     expect((await stateOf(x.id)).unionIds).toEqual([{ openPlatformId: 'op1', unionId: changed }]);
   });
 
+  it('goes on counting a contradiction whose identity has moved to another user since', async () => {
+    const x = await born('a1', fresh('u'));
+    const other = fresh('u');
+    const first = await acme.resolved('a1', x.openId, other);
+    await acme.resolved('a1', x.openId, other);
+    const target = await born('a3', fresh('u'));
+    const mergeId = await merged(x.id, target.id, { allowDifferentUnionIds: true });
+    expect(await acme.resolved('a1', x.openId, other)).toMatchObject({
+      outcome: 'conflict',
+      conflictId: first.conflictId,
+    });
+    ok(await revert(mergeId));
+    expect(await acme.resolved('a1', x.openId, other)).toMatchObject({
+      outcome: 'conflict',
+      conflictId: first.conflictId,
+    });
+    expect((await acme.operator.get(`/v1/conflicts/${first.conflictId}`)).body).toMatchObject({
+      count: 4,
+      userIds: [x.id],
+    });
+  });
+
   it('erases a person for ever, with every alias, and lets a genuine login begin anew', async () => {
     const unionId = fresh('u');
     const [a, b] = [await born('a1'), await born('a2', unionId)];

@@ -395,7 +395,12 @@ BEGIN
     'conflicts', (SELECT coalesce(json_agg(json_build_object('id', c.id, 'kind', c.kind, 'appId', c.app_id,
         'openId', c.open_id, 'unionId', c.union_id, 'openPlatformId', c.open_platform_id, 'userIds', c.user_ids,
         'count', c.count, 'likelyCause', c.likely_cause)), '[]')
-      FROM conflict c WHERE c.status = 'open' AND c.user_ids && held),
+      FROM conflict c WHERE c.id IN (
+        SELECT x.id FROM conflict x WHERE x.status = 'open' AND x.user_ids && held
+        UNION
+        -- Those of the identity too: since they opened it may have moved to a user who is no party of them.
+        SELECT x.id FROM unnest(p_app_ids, p_open_ids) q(a, o)
+          JOIN conflict x ON x.app_id = q.a AND x.open_id = q.o AND x.status = 'open')),
     'departed', (SELECT coalesce(json_agg(json_build_object('fingerprint', encode(d.fingerprint, 'hex'),
         'at', d.departed_at, 'erased', d.erased)), '[]')
       FROM departed_identity d WHERE d.fingerprint = ANY (p_fingerprints)));

@@ -334,6 +334,7 @@ export class World {
     );
     if (open !== undefined) {
       open.count += 1;
+      open.userIds = [...new Set(parties.userIds)];
       this.writeConflict(open, parties.entityId, { status: 'open', evidence: [parties.evidence] });
       return open.id;
     }
@@ -375,17 +376,15 @@ export class World {
 
   /** After a merge the source's open conflicts are the target's; those between the two are overtaken. */
   inheritConflicts(source: HeldUser, target: HeldUser, origin: Origin): void {
+    const overtaken = new Set<string>();
     for (const conflict of this.conflicts) {
       if (!conflict.userIds.includes(source.id)) continue;
+      if (conflict.userIds.length > 1 && conflict.userIds.every((id) => id === source.id || id === target.id))
+        overtaken.add(conflict.id);
       conflict.userIds = [...new Set(conflict.userIds.map((id) => (id === source.id ? target.id : id)))];
       this.writeConflict(conflict, target.entityId, { status: 'open', evidence: [] });
     }
-    this.resolveConflicts(
-      target.entityId,
-      (conflict) => conflict.userIds.length === 1 && conflict.userIds[0] === target.id,
-      'overtaken',
-      origin,
-    );
+    this.resolveConflicts(target.entityId, ({ id }) => overtaken.has(id), 'overtaken', origin);
   }
 
   changes(): ChangeSet {
