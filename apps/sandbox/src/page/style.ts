@@ -19,6 +19,7 @@ button:disabled { opacity: .4; cursor: not-allowed; } button:enabled:hover, butt
 .row, .actions { display: flex; flex-wrap: wrap; gap: .5rem .8rem; align-items: center; margin: 0 0 .7rem; }
 .grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: .6rem 1rem; margin: .8rem 0 0; }
 .grid label { display: grid; gap: .15rem; } .grid button { align-self: end; }
+td .row { flex-wrap: nowrap; margin: 0; }
 summary { cursor: pointer; margin-top: .7rem; }
 pre { background: var(--soft); border-radius: 8px; padding: .7rem; margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 pre.bad, td.bad { color: #d33; } ul { margin: 0; padding-left: 1.2rem; }

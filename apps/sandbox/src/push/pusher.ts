@@ -10,7 +10,7 @@ import type { PushFields } from './body.js';
 const answerWithinMs = 5000;
 const triesMax = 4;
 const betweenTriesMs = 200;
-const answerMaxLength = 200;
+const answerMaxBytes = 200;
 
 /** Delivers pushes to the apps' push URLs, the way WeChat does. */
 export class Pusher {
@@ -79,10 +79,22 @@ export class Pusher {
         redirect: 'error',
         signal: AbortSignal.any([AbortSignal.timeout(answerWithinMs), this.#closing.signal]),
       });
-      const answer = (await response.text()).slice(0, answerMaxLength);
+      const answer = await beginningOf(response);
       return response.status === 200 ? answer : `HTTP ${response.status} ${answer}`;
     } catch (error) {
       return error instanceof Error ? `not answered: ${error.name}` : 'not answered';
     }
   }
+}
+
+/** Reads no further than it shows: an answer may be of any length. */
+async function beginningOf(response: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    chunks.push(chunk);
+    size += chunk.byteLength;
+    if (size >= answerMaxBytes) break;
+  }
+  return Buffer.concat(chunks).subarray(0, answerMaxBytes).toString();
 }

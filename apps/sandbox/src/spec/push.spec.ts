@@ -125,6 +125,13 @@ describe('an unanswered push', () => {
     expect(receiver.received).toHaveLength(4);
   });
 
+  it('is no better answered with a body that never ends', async () => {
+    const appId = await app('wxendless');
+    receiver.reset('endless');
+    const { body } = await happens('unfollow', { person: 'mei', appId });
+    expect(body.push).toMatchObject({ status: 'delivered', attempts: 2 });
+  });
+
   it('counts as answered with an empty body too', async () => {
     const appId = await app('wxemptyanswer');
     receiver.reset({ text: '' });
@@ -134,9 +141,10 @@ describe('an unanswered push', () => {
 
   it('does not keep whoever does not want to wait', async () => {
     const appId = await app('wxnowait');
-    receiver.reset('hang up');
+    const arrival = receiver.next();
     const { body } = await happens('unfollow', { person: 'mei', appId, wait: false });
     expect(body.push).toMatchObject({ status: 'sending' });
+    await arrival;
   });
 
   it('of an app without a push URL is not sent', async () => {

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface Received {
@@ -9,12 +9,13 @@ export interface Received {
 }
 
 /** How the receiver answers the next push: with a text, with a status, or not at all. */
-export type Answer = { readonly text: string } | { readonly status: number } | 'hang up';
+export type Answer = { readonly text: string } | { readonly status: number } | 'hang up' | 'endless';
 
 /** An app's back end: keeps what is pushed to it and answers as it was told, in the end with success. */
 export class Receiver {
   readonly received: Received[] = [];
   answers: Answer[] = [];
+  #arrived: () => void = () => undefined;
 
   private constructor(private readonly server: Server) {}
 
@@ -30,8 +31,10 @@ export class Receiver {
           contentType: request.headers['content-type'] ?? null,
           body: Buffer.concat(chunks).toString(),
         });
+        receiver.#arrived();
         const answer = receiver.answers.shift() ?? { text: 'success' };
         if (answer === 'hang up') request.socket.destroy();
+        else if (answer === 'endless') pour(response);
         else if ('status' in answer) response.writeHead(answer.status).end();
         else response.end(answer.text);
       });
@@ -44,6 +47,11 @@ export class Receiver {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/push/wx?tenant=acme`;
   }
 
+  /** Settles with the next push. */
+  async next(): Promise<void> {
+    return new Promise((resolve) => (this.#arrived = resolve));
+  }
+
   reset(...answers: readonly Answer[]): void {
     this.received.length = 0;
     this.answers = [...answers];
@@ -53,4 +61,10 @@ export class Receiver {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
   }
+}
+
+/** As much as the other side takes. */
+function pour(response: ServerResponse): void {
+  while (!response.destroyed && response.write('x'.repeat(65_536)));
+  if (!response.destroyed) response.once('drain', () => pour(response));
 }
