@@ -21,6 +21,7 @@ import { Readiness } from './operation/readiness.js';
 import { ProblemFilter } from './problem/problem.filter.js';
 import { ApiKeysController } from './registry/api-keys.controller.js';
 import { RegistryController } from './registry/registry.controller.js';
+import { PushController } from './push/push.controller.js';
 import { IdempotencyInterceptor } from './request/idempotency.interceptor.js';
 import type { ApiSettings } from './settings.js';
 import { UsersController } from './users/users.controller.js';
@@ -45,6 +46,7 @@ export class AppModule {
         ConflictsController,
         ChangesController,
         LoginsController,
+        PushController,
         EventsController,
         OperationController,
       ],

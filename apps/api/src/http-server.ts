@@ -6,9 +6,11 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Logger } from 'pino';
 import type { IdentityModuleOptions } from '#identity';
 import { fieldErrors, Refusal } from '#identity';
+import { pushBodyMaxBytes } from '#wechat';
 import { AppModule } from './app.module.js';
 import type { Metrics } from './operation/metrics.js';
 import { serveOpenApi } from './operation/openapi.js';
+import { pushContentTypeHeader } from './push/push.controller.js';
 import type { ApiSettings } from './settings.js';
 
 const bodyMaxBytes = 1024 * 1024;
@@ -29,10 +31,27 @@ function adapterFor(): FastifyAdapter {
   });
   // JSON is all this API reads; Fastify's own parser refuses __proto__ and does not know forms.
   adapter.getInstance().removeContentTypeParser('text/plain');
+  takePushesAsBytes(adapter);
   adapter.getInstance().addHook('onRoute', (route) => {
     if (batchRoutes.test(route.url)) route.bodyLimit = batchBodyMaxBytes;
   });
   return adapter;
+}
+
+/** A push is XML or JSON whatever its Content-Type says, and its signature is about the bytes: it is not parsed here. */
+function takePushesAsBytes(adapter: FastifyAdapter): void {
+  const asPush = 'application/x-wechat-push';
+  const fastify = adapter.getInstance();
+  fastify.addContentTypeParser(asPush, { parseAs: 'buffer', bodyLimit: pushBodyMaxBytes }, (_request, body, done) =>
+    done(null, body),
+  );
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    if (request.method === 'POST' && request.url.startsWith('/v1/wechat/push/')) {
+      request.headers[pushContentTypeHeader] = request.headers['content-type'] ?? '';
+      request.headers['content-type'] = asPush;
+    }
+    done();
+  });
 }
 
 /** The API, wired and not yet listening. */

@@ -16,6 +16,9 @@ import { Links } from './link/links.js';
 import { MergeViews } from './merge/merge-views.js';
 import { Merges } from './merge/merges.js';
 import { Reverts } from './merge/revert.js';
+import { FollowerLookups } from './push/follower-lookups.js';
+import { PushWorker } from './push/push-worker.js';
+import { Pushes } from './push/pushes.js';
 import { Participants } from './participant/participants.js';
 import { Separations } from './separate/separations.js';
 import { Splits } from './split/splits.js';
@@ -64,6 +67,9 @@ export class IdentityModule {
       Logins,
       Sessions,
       Idempotency,
+      Pushes,
+      PushWorker,
+      FollowerLookups,
     ];
     const keys = new ApiKeys(options.database, options.operatorKey);
     return {

@@ -37,3 +37,6 @@ export type { ClientData } from './login/logins.js';
 export { Sessions } from './login/sessions.js';
 export { Idempotency } from './access/idempotency.js';
 export type { IdempotentRequest, RecordedAnswer } from './access/idempotency.js';
+export { FollowerLookups } from './push/follower-lookups.js';
+export { PushWorker } from './push/push-worker.js';
+export { Pushes } from './push/pushes.js';

@@ -66,6 +66,14 @@ export async function forget(transaction: Transaction, person: Forgotten): Promi
     values: [userIds, person.entityId, person.personalTexts],
   });
   await transaction.query({ text: 'DELETE FROM login_code WHERE user_id = ANY ($1)', values: [userIds] });
+  await transaction.query({
+    text: 'DELETE FROM subscription WHERE open_id = ANY ($1)',
+    values: [person.personalTexts],
+  });
+  await transaction.query({
+    text: 'DELETE FROM follower_lookup WHERE open_id = ANY ($1)',
+    values: [person.personalTexts],
+  });
   const answers = [...userIds, ...person.personalTexts].map((text) => `%"${text}"%`);
   await transaction.query({ text: 'DELETE FROM idempotency WHERE body::text LIKE ANY ($1)', values: [answers] });
 }

@@ -21,3 +21,5 @@ export type { StateRecord } from './relay-states.js';
 export { lagMax, readRelayLag } from './relay-lag.js';
 export type { RelayLag } from './relay-lag.js';
 export { forget, readAliases, readPersonalTexts } from './forget.js';
+export { holdDuty, leaveDuty } from './duty.js';
+export * from './pushes.js';

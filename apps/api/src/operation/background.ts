@@ -1,7 +1,7 @@
 import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
-import { AppReview, Idempotency, LoginCodes } from '#identity';
+import { AppReview, FollowerLookups, Idempotency, LoginCodes, PushWorker } from '#identity';
 
 interface Task {
   readonly name: string;
@@ -22,11 +22,16 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
     review: AppReview,
     codes: LoginCodes,
     idempotency: Idempotency,
+    private readonly pushes: PushWorker,
+    private readonly lookups: FollowerLookups,
     @Inject('logger') private readonly logger: Logger,
   ) {
     this.tasks = [
       // A declared rebind takes effect within seconds; an idle look costs one probe of an empty partial index.
       { name: 'review of declared bindings', everyMs: 500, run: () => review.run() },
+      // Effects of a push are visible within five seconds in the ordinary case (contract).
+      { name: 'handling of pushes', everyMs: 200, run: () => pushes.run() },
+      { name: 'lookups of followers', everyMs: 1_000, run: () => lookups.run() },
       { name: 'sweep of login codes', everyMs: 60_000, run: () => codes.sweep() },
       { name: 'sweep of idempotency keys', everyMs: 600_000, run: () => idempotency.sweep() },
     ];
@@ -40,6 +45,8 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
     this.stopped = true;
     for (const timer of this.timers.values()) clearTimeout(timer);
     await Promise.all(this.running.values());
+    // The next replica need not wait for our leases.
+    await Promise.all([this.pushes.stop(), this.lookups.stop()].map((stopped) => stopped.catch(() => undefined)));
   }
 
   private schedule(task: Task): void {
@@ -54,7 +61,7 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
   private async look({ name, run }: Task): Promise<void> {
     try {
       const done = await run();
-      if (done > 0) this.logger.info({ done }, name);
+      if (done > 0) this.logger.debug({ done }, name);
     } catch (error) {
       this.logger.warn({ err: error }, `${name} will be tried again`);
     }

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { Database, forget, readAliases, readPersonalTexts } from '#store';
+import { Database } from '#store';
 import { Fingerprints } from '../access/fingerprints.js';
 import { Changes } from '../change/changes.js';
 import type { Origin } from '../change/world.js';
 import { isUserId } from '../lookup/users.js';
-import { expectAcknowledgements, Participants } from '../participant/participants.js';
+import { Participants } from '../participant/participants.js';
 import { Refusal } from '../problem.js';
+import { eraseUser } from './erase-user.js';
 
 /**
  * Destroys a person's data. When it returns, the id answers erased for ever, every alias included, and no look-up finds
@@ -29,31 +30,7 @@ export class Erasures {
       if (user.status === 'merged')
         throw new Refusal('user_merged', 'this user was merged into another', { mergedInto: user.leadsTo });
       if (user.status === 'erased') return { erasureId: await this.earlier(userId) };
-      const aliases = await readAliases(transaction, userId);
-      const userIds = [userId, ...aliases];
-      const destroyed = {
-        identities: user.identities.length,
-        unionIds: user.unionKeys.length,
-        aliases: aliases.length,
-      };
-      const held = [...user.identities.map(({ openId }) => openId), ...user.unionKeys.map(({ unionId }) => unionId)];
-      const personalTexts = [...new Set([...held, ...(await readPersonalTexts(transaction, userIds))])];
-      await forget(transaction, { entityId: user.entityId, userIds, personalTexts });
-      for (const identity of user.identities) {
-        const fingerprint = this.fingerprints.of(identity.appId, identity.openId);
-        world.write('departed', { fingerprint, at: world.now, erased: true });
-        world.unlink(identity, user);
-      }
-      for (const key of user.unionKeys) world.dropKey(key, user);
-      user.status = 'erased';
-      const erasureId = world.newId();
-      world.step(user, 'identity.UserErased.v1', { erasureId }, { ...origin, reason: null }, null);
-      await transaction.query({
-        text: `INSERT INTO erasure (id, entity_id, user_id, reason, actor, requested_at, destroyed)
-          VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-        values: [erasureId, user.entityId, userId, origin.reason, origin.actor, world.now, JSON.stringify(destroyed)],
-      });
-      await expectAcknowledgements(transaction, user.entityId, 'erasure', erasureId, world.now);
+      const erasureId = await eraseUser(world, transaction, user, this.fingerprints, origin);
       return { erasureId };
     });
   }

@@ -1,0 +1,37 @@
+import type { Transaction } from '#store';
+import { forget, readAliases, readPersonalTexts } from '#store';
+import type { Fingerprints } from '../access/fingerprints.js';
+import type { HeldUser, Origin, World } from '../change/world.js';
+import { expectAcknowledgements } from '../participant/participants.js';
+
+/** Destroys a live user's data within a change. Answers the erasure's id. */
+export async function eraseUser(
+  world: World,
+  transaction: Transaction,
+  user: HeldUser,
+  fingerprints: Fingerprints,
+  origin: Origin,
+): Promise<string> {
+  const aliases = await readAliases(transaction, user.id);
+  const userIds = [user.id, ...aliases];
+  const destroyed = { identities: user.identities.length, unionIds: user.unionKeys.length, aliases: aliases.length };
+  const held = [...user.identities.map(({ openId }) => openId), ...user.unionKeys.map(({ unionId }) => unionId)];
+  const personalTexts = [...new Set([...held, ...(await readPersonalTexts(transaction, userIds))])];
+  await forget(transaction, { entityId: user.entityId, userIds, personalTexts });
+  for (const identity of user.identities) {
+    const fingerprint = fingerprints.of(identity.appId, identity.openId);
+    world.write('departed', { fingerprint, at: world.now, erased: true });
+    world.unlink(identity, user);
+  }
+  for (const key of user.unionKeys) world.dropKey(key, user);
+  user.status = 'erased';
+  const erasureId = world.newId();
+  world.step(user, 'identity.UserErased.v1', { erasureId }, { ...origin, reason: null }, null);
+  await transaction.query({
+    text: `INSERT INTO erasure (id, entity_id, user_id, reason, actor, requested_at, destroyed)
+      VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+    values: [erasureId, user.entityId, user.id, origin.reason, origin.actor, world.now, JSON.stringify(destroyed)],
+  });
+  await expectAcknowledgements(transaction, user.entityId, 'erasure', erasureId, world.now);
+  return erasureId;
+}
