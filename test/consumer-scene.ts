@@ -93,6 +93,14 @@ export class Scene {
     return { people: [a, b, c, d, e, f, g, i], unlinked, erased };
   }
 
+  /** Whether a consumer has seen the newest state of everybody there is. Before that, what it shows may be right by chance. */
+  async isCaughtUp(database: Database): Promise<boolean> {
+    const seen = await database.query('SELECT user_id, version::int FROM unionlink_user');
+    const version = new Map(seen.map((row) => [row['user_id'], row['version']]));
+    const users = await this.acme.database.query('SELECT id::text, version::int FROM users');
+    return users.every((row) => version.get(row['id']) === row['version']);
+  }
+
   /** Whether the maps in a consumer's database say what the API says. */
   async agrees(database: Database, people: readonly Person[]): Promise<boolean> {
     const identities = people.map(({ appId, openId }) => ({ appId, openId }));

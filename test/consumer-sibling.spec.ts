@@ -41,6 +41,7 @@ describe('The sample sibling app', () => {
       doomed = await scene.sibling(database, onKafka);
     }
     await bursting;
+    await until(() => scene.isCaughtUp(database), { ...patience, what: 'everybody at the newest version' });
     const sums = await scene.sumsOf(people, (n) => n + 1 + (n < 70 ? 1 : 0));
     for (const sibling of [doomed, other])
       await until(() => shows(sibling, sums), { ...patience, what: `the sums of ${sums.size} users` });
@@ -64,6 +65,8 @@ describe('The sample sibling app', () => {
     await scene.revert(mergeId);
     await all(100);
     const sums = await scene.sumsOf(people, () => 111);
+    for (const database of databases)
+      await until(() => scene.isCaughtUp(database), { ...patience, what: 'everybody at the newest version' });
     for (const sibling of siblings) {
       await until(() => shows(sibling, sums), { ...patience, what: 'the sums' });
       await until(async () => (await http(sibling.url).get('/readyz')).status === 200, patience);
