@@ -254,7 +254,6 @@ describe('A reader of the journal, beside writers that pause, overtake each othe
   });
 
   it('would see a user go backwards if it read by transaction number', () => {
-    expect(judged('xid')).toMatchObject({ gaps: 0 });
     expect(judged('xid').inversions).toBeGreaterThan(0);
   });
 

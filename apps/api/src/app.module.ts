@@ -11,6 +11,7 @@ import { ChangesController } from './changes/changes.controller.js';
 import { ConflictsController } from './conflicts/conflicts.controller.js';
 import { EventsController } from './events/events.controller.js';
 import { EventStreams } from './events/event-streams.js';
+import { ExplainController } from './explain/explain.controller.js';
 import { IdentitiesController } from './identities/identities.controller.js';
 import { LoginsController } from './logins/logins.controller.js';
 import { MergesController } from './merges/merges.controller.js';
@@ -46,6 +47,7 @@ export class AppModule {
         ConflictsController,
         ChangesController,
         LoginsController,
+        ExplainController,
         PushController,
         EventsController,
         OperationController,

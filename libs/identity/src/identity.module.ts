@@ -11,6 +11,8 @@ import { Sealer } from './access/sealer.js';
 import { Changes } from './change/changes.js';
 import { Conflicts } from './conflict/conflicts.js';
 import { ConflictDecisions } from './conflict/decisions.js';
+import { Diagnoses } from './diagnosis/diagnoses.js';
+import { Explanations } from './explain/explanations.js';
 import { Erasures } from './erase/erasures.js';
 import { Links } from './link/links.js';
 import { MergeViews } from './merge/merge-views.js';
@@ -67,6 +69,8 @@ export class IdentityModule {
       Logins,
       Sessions,
       Idempotency,
+      Diagnoses,
+      Explanations,
       Pushes,
       PushWorker,
       FollowerLookups,

@@ -40,3 +40,7 @@ export type { IdempotentRequest, RecordedAnswer } from './access/idempotency.js'
 export { FollowerLookups } from './push/follower-lookups.js';
 export { PushWorker } from './push/push-worker.js';
 export { Pushes } from './push/pushes.js';
+export { Diagnoses } from './diagnosis/diagnoses.js';
+export type { Diagnosis } from './diagnosis/diagnoses.js';
+export { languageOf } from './diagnosis/findings.js';
+export { Explanations } from './explain/explanations.js';

@@ -23,3 +23,4 @@ export type { RelayLag } from './relay-lag.js';
 export { forget, readAliases, readPersonalTexts } from './forget.js';
 export { holdDuty, leaveDuty } from './duty.js';
 export * from './pushes.js';
+export * from './facts.js';

@@ -4,7 +4,14 @@ import type { FastifyReply } from 'fastify';
 import type { Caller } from '#identity';
 import { Erasures, Links, Participants, Refusal, Separations, Splits } from '#identity';
 import { CurrentCaller, Needs } from '../access/authentication.guard.js';
-import { LinkDto, OptionalReasonDto, ParticipantDto, SeparationDto, SplitDto } from '../merges/merges.dto.js';
+import {
+  AcknowledgementDto,
+  LinkDto,
+  OptionalReasonDto,
+  ParticipantDto,
+  SeparationDto,
+  SplitDto,
+} from '../merges/merges.dto.js';
 import type { Asking } from '../request/origin.js';
 import { CurrentAsking } from '../request/origin.js';
 
@@ -90,6 +97,19 @@ export class ChangesController {
   @Needs('admin')
   erasure(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<object> {
     return this.erasures.get(id, caller.entityId);
+  }
+
+  /** A participant has destroyed its part, or could not; the same as over Kafka. */
+  @Post('erasures/:id/acknowledgements')
+  @HttpCode(204)
+  async acknowledgeErasure(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Body() body: AcknowledgementDto,
+  ): Promise<void> {
+    await this.erasures.get(id, caller.entityId);
+    const { participant, status, detail = null } = body;
+    await this.participants.acknowledge({ kind: 'erasure', subjectId: id, participant, status, detail });
   }
 
   /** Registers a consumer that must confirm merges or erasures. */

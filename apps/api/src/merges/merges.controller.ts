@@ -112,6 +112,6 @@ export class MergesController {
   ): Promise<void> {
     await this.views.get(id, caller.entityId);
     const { participant, status, detail = null } = body;
-    await this.participants.acknowledge({ kind: 'merge', subjectId: id, participant, status, detail });
+    await this.participants.acknowledgeMerge(id, { participant, status, detail });
   }
 }

@@ -90,6 +90,20 @@ export class Participants {
     });
   }
 
+  /**
+   * An answer by REST names only the merge: it is about the merge until that is answered, and about its undoing after.
+   */
+  async acknowledgeMerge(
+    mergeId: string,
+    answer: { readonly participant: string; readonly status: 'done' | 'failed'; readonly detail: string | null },
+  ): Promise<void> {
+    const expected = (await this.of(mergeId)).filter(({ participant }) => participant === answer.participant);
+    const isAbout = (kind: AcknowledgedKind): boolean =>
+      expected.some((one) => one.kind === kind && one.expected && one.status !== 'done');
+    const kind = !isAbout('merge') && isAbout('revert') ? 'revert' : 'merge';
+    await this.acknowledge({ kind, subjectId: mergeId, ...answer });
+  }
+
   async of(subjectId: string): Promise<AcknowledgementView[]> {
     const rows = await this.database.query<{
       participant: string;

@@ -167,6 +167,12 @@ export class Registry {
     return rows.map(appView);
   }
 
+  /** Whether the app is there for this caller. */
+  async isAppOf(id: string, entityId: string | null): Promise<boolean> {
+    const row = await this.database.prisma.app.findUnique({ where: { id }, select: { entityId: true } });
+    return row !== null && (entityId === null || row.entityId === entityId);
+  }
+
   /** What WeChat needs to know of an app; the secret in clear, for the length of one call. */
   async credentials(
     id: string,

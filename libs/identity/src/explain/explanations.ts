@@ -1,0 +1,123 @@
+import { Injectable } from '@nestjs/common';
+import type { HistoryRow } from '#store';
+import { Database, readHistory, readIdentities } from '#store';
+import type { Language } from '../diagnosis/findings.js';
+import { Refusal } from '../problem.js';
+import type { IdentityRef } from '../split/splits.js';
+
+export interface ExplanationStep {
+  readonly at: string;
+  readonly action: string;
+  /** Where the evidence came from: `code2session`, `operator`, … */
+  readonly source: string;
+  readonly detail: string;
+}
+
+export interface Explanation {
+  readonly samePerson: boolean;
+  readonly summary: string;
+  /** Oldest first. */
+  readonly chain: readonly ExplanationStep[];
+}
+
+/** A chain longer than this is cut to its newest steps. */
+const stepsMax = 500;
+
+/** Are these one person, and why or why not: told from the journal, so it cannot differ from what happened. */
+@Injectable()
+export class Explanations {
+  constructor(private readonly database: Database) {}
+
+  async explain(a: IdentityRef, b: IdentityRef, entityId: string | null, language: Language): Promise<Explanation> {
+    const found = await readIdentities(this.database, [a, b], entityId);
+    const ownerOf = (ref: IdentityRef): string => {
+      const owner = found.find(({ appId, openId }) => appId === ref.appId && openId === ref.openId);
+      if (owner === undefined) throw new Refusal('identity_not_found', `${ref.appId}:${ref.openId} is not known`);
+      return owner.userId;
+    };
+    const [ownerA, ownerB] = [ownerOf(a), ownerOf(b)];
+    const samePerson = ownerA === ownerB;
+    const owners = samePerson ? [ownerA] : [ownerA, ownerB];
+    const histories = await Promise.all(
+      owners.map((userId) => readHistory(this.database, { userId, includeMerged: true, after: null, limit: stepsMax })),
+    );
+    const rows = histories.flat().toSorted((one, other) => one.id - other.id);
+    const chain = rows.filter((row) => concerns(row, [a, b])).map((row) => step(row, language));
+    return { samePerson, summary: summaryOf(samePerson, owners, language), chain };
+  }
+}
+
+/** Steps about other identities of the same people explain nothing of these two. */
+function concerns(row: HistoryRow, refs: readonly IdentityRef[]): boolean {
+  const { identity, identities } = dataOf(row);
+  const named = [...(identity === undefined ? [] : [identity]), ...(identities ?? [])];
+  if (named.length === 0) return !row.type.startsWith('identity.UserRedirected');
+  return named.some((one) => refs.some(({ appId, openId }) => one.appId === appId && one.openId === openId));
+}
+
+interface StepData {
+  readonly identity?: IdentityRef;
+  readonly identities?: readonly IdentityRef[];
+  readonly unionId?: string;
+  readonly openPlatformId?: string;
+  readonly sourceUserId?: string;
+  readonly newUserId?: string;
+  readonly previousUserId?: string | null;
+  readonly created?: boolean;
+  readonly automatic?: boolean;
+}
+
+function dataOf(row: HistoryRow): StepData {
+  return row.data as StepData;
+}
+
+function step(row: HistoryRow, language: Language): ExplanationStep {
+  const evidence: unknown = row.evidence;
+  const source =
+    typeof evidence === 'object' && evidence !== null && 'source' in evidence ? String(evidence.source) : row.actor;
+  const action = row.type.replace(/^identity\.(\w+)\.v\d+$/, '$1');
+  const words = sentences[language][action]?.(dataOf(row), row.user_id) ?? action;
+  const because = row.reason === null ? '' : language === 'zh' ? `（${row.reason}）` : ` (${row.reason})`;
+  return { at: row.recorded_at.toISOString(), action, source, detail: `${words}${because}` };
+}
+
+const named = (ref: IdentityRef | undefined): string => (ref === undefined ? '' : `${ref.appId}:${ref.openId}`);
+
+type Sentence = (data: StepData, userId: string) => string;
+const sentences: Readonly<Record<Language, Readonly<Record<string, Sentence>>>> = {
+  en: {
+    UserLinked: ({ identity, created }, user) =>
+      created === true ? `${named(identity)} made user ${user}` : `${named(identity)} was linked to user ${user}`,
+    UserKeyed: ({ unionId, openPlatformId }, user) => `unionId ${unionId} of ${openPlatformId} became user ${user}'s`,
+    UserMerged: ({ sourceUserId, automatic }, user) =>
+      `user ${sourceUserId} was folded into user ${user}${automatic === true ? ', by itself' : ', by hand'}`,
+    MergeReverted: ({ sourceUserId }, user) => `the merge of user ${sourceUserId} into user ${user} was undone`,
+    UserRestored: (_data, user) => `user ${user} is a user of its own again`,
+    UserSplit: ({ newUserId }, user) => `identities left user ${user} for the new user ${newUserId}`,
+    UserUnlinked: ({ identity }, user) => `${named(identity)} left user ${user}`,
+    UserRekeyed: (_data, user) => `a unionId of user ${user} was replaced`,
+    IdentityRekeyed: (_data, user) => `an openId of user ${user} was replaced`,
+  },
+  zh: {
+    UserLinked: ({ identity, created }, user) =>
+      created === true ? `${named(identity)} 建立了用户 ${user}` : `${named(identity)} 关联到用户 ${user}`,
+    UserKeyed: ({ unionId, openPlatformId }, user) => `${openPlatformId} 下的 unionId ${unionId} 归用户 ${user}`,
+    UserMerged: ({ sourceUserId, automatic }, user) =>
+      `用户 ${sourceUserId} ${automatic === true ? '自动' : '由人工'}并入用户 ${user}`,
+    MergeReverted: ({ sourceUserId }, user) => `用户 ${sourceUserId} 并入用户 ${user} 的合并已撤销`,
+    UserRestored: (_data, user) => `用户 ${user} 恢复为独立用户`,
+    UserSplit: ({ newUserId }, user) => `部分身份从用户 ${user} 拆分到新用户 ${newUserId}`,
+    UserUnlinked: ({ identity }, user) => `${named(identity)} 离开用户 ${user}`,
+    UserRekeyed: (_data, user) => `用户 ${user} 的一个 unionId 已更换`,
+    IdentityRekeyed: (_data, user) => `用户 ${user} 的一个 openId 已更换`,
+  },
+};
+
+function summaryOf(samePerson: boolean, owners: readonly string[], language: Language): string {
+  const [one, other] = owners;
+  if (language === 'zh')
+    return samePerson ? `是同一个人：都属于用户 ${one}。` : `不是同一个人：用户 ${one} 与用户 ${other}。`;
+  return samePerson
+    ? `One person: both belong to user ${one}.`
+    : `Two people, as far as is known: user ${one} and user ${other}.`;
+}

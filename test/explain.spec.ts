@@ -1,0 +1,109 @@
+import { type Acme, ok, startAcme } from './harness/acme.js';
+import type { Json } from './harness/http.js';
+
+describe('Asking why', () => {
+  let acme: Acme;
+  let next = 0;
+  const fresh = (letter: string): string => `${letter}${(next += 1)}-${'xyz'.repeat(3)}`;
+
+  beforeAll(async () => {
+    acme = await startAcme();
+  });
+  afterAll(() => acme.stop());
+
+  const explain = async (a: string, b: string, language = 'en'): Promise<Json> =>
+    ok(await acme.operator.get(`/v1/explain?a=${a}&b=${b}`, { headers: { 'accept-language': language } })).body;
+  const codes = async (path: string): Promise<unknown[]> => {
+    const { status, findings } = ok(await acme.operator.get(path)).body;
+    return [status, findings.map(({ code }: Json) => code)];
+  };
+
+  it('tells why two identities are one person, oldest first, in both languages', async () => {
+    const [o1, o2, u1] = [fresh('o'), fresh('o'), fresh('u')];
+    await acme.resolved('a1', o1);
+    await acme.resolved('a2', o2, u1);
+    await acme.resolved('a1', o1, u1);
+    const told = await explain(`a1:${o1}`, `a2:${o2}`);
+    expect(told.samePerson).toBe(true);
+    expect(told.chain.map(({ action, source }: Json) => [action, source])).toEqual([
+      ['UserLinked', 'trusted_backend'],
+      ['UserLinked', 'trusted_backend'],
+      ['UserMerged', 'trusted_backend'],
+    ]);
+    expect(told.chain[2].detail).toMatch(/was folded into user .* by itself/);
+    expect((await explain(`a1:${o1}`, `a2:${o2}`, 'zh-CN,en;q=0.5')).summary).toMatch(/是同一个人/);
+  });
+
+  it('tells why two identities are two people, and of nobody it does not know', async () => {
+    const [o1, o2, u1] = [fresh('o'), fresh('o'), fresh('u')];
+    await acme.resolved('a1', o1);
+    await acme.resolved('a2', o2, u1);
+    await acme.resolved('a1', o1, u1);
+    const { body } = await acme.operator.get(`/v1/merges?limit=200`);
+    ok(await acme.operator.post(`/v1/merges/${body.items.at(-1).id}/revert`, { reason: 'two sisters' }));
+    const told = await explain(`a1:${o1}`, `a2:${o2}`);
+    expect(told.samePerson).toBe(false);
+    expect(told.chain.at(-1).detail).toMatch(/two sisters/);
+    expect((await acme.operator.get(`/v1/explain?a=a1:${o1}&b=a1:${fresh('o')}`)).status).toBe(404);
+    expect((await acme.operator.get('/v1/explain?a=nonsense&b=a1:o1')).status).toBe(400);
+  });
+
+  it('says why there is no unionId, for one person and for a whole app', async () => {
+    const [unbound, o1] = [fresh('c'), fresh('o')];
+    await acme.putApp(unbound, null);
+    await acme.resolved(unbound, o1, fresh('u'));
+    expect(await codes(`/v1/identities/${unbound}/${o1}/diagnosis`)).toEqual(['no_union_id', ['app_unbound']]);
+    expect(await codes(`/v1/apps/${unbound}/diagnosis`)).toEqual(['no_union_id', ['app_unbound']]);
+
+    const silent = fresh('c');
+    await acme.putApp(silent, 'op1');
+    const people = [fresh('o'), fresh('o'), fresh('o')];
+    for (const openId of people) await acme.resolved(silent, openId);
+    expect(await codes(`/v1/identities/${silent}/${people[0]}/diagnosis`)).toEqual([
+      'no_union_id',
+      ['suspected_unbound'],
+    ]);
+    const { body } = await acme.operator.get(`/v1/apps/${silent}/diagnosis`);
+    expect(body.counts).toMatchObject({ identities: 3, withUnionId: 0, withoutUnionId: 3 });
+
+    const good = fresh('o');
+    await acme.resolved(silent, good, fresh('u'));
+    expect(await codes(`/v1/identities/${silent}/${good}/diagnosis`)).toEqual(['ok', []]);
+    expect(await codes(`/v1/identities/${silent}/${people[0]}/diagnosis`)).toEqual(['no_union_id', ['unexplained']]);
+    await acme.resolved(silent, good, fresh('u'));
+    expect(await codes(`/v1/identities/${silent}/${good}/diagnosis`)).toEqual(['finding', ['different_union_id']]);
+    expect((await acme.operator.get(`/v1/identities/${silent}/nobody/diagnosis`)).body.code).toBe('identity_not_found');
+    expect((await acme.operator.get('/v1/apps/nowhere/diagnosis')).body.code).toBe('app_not_found');
+  });
+
+  it('counts users, coverage by app, merges and conflicts', async () => {
+    const { body } = ok(await acme.operator.get('/v1/stats'));
+    expect(body.users.live).toBeGreaterThan(0);
+    expect(body.users.provisional).toBeLessThan(body.users.live);
+    expect(body.merges.reverted).toBe(1);
+    expect(body.openConflicts).toBe(1);
+    expect(body.apps.find(({ appId }: Json) => appId === 'a4')).toEqual({ appId: 'a4', identities: 0, withUnionId: 0 });
+    expect(body.publishLag.events).toBeGreaterThan(0);
+  });
+
+  it('takes answers about a merge first, then about its undoing', async () => {
+    ok(await acme.operator.put('/v1/participants/shop', { entityId: 'acme', acknowledges: ['merge', 'erasure'] }));
+    const [a, b] = [await acme.resolved('a1', fresh('o')), await acme.resolved('a2', fresh('o'))];
+    const request = { targetUserId: b.user.id, sourceUserIds: [a.user.id], reason: 'spec' };
+    const { mergeId } = ok(await acme.operator.post('/v1/merges', request)).body.results[0];
+    ok(await acme.operator.post(`/v1/merges/${mergeId}/revert`, { reason: 'spec' }));
+    const states = async (path: string): Promise<unknown[]> =>
+      (await acme.operator.get(path)).body.acknowledgements.map(({ kind, status }: Json) => [kind, status]);
+    const answer = { participant: 'shop', status: 'done' };
+    ok(await acme.operator.post(`/v1/merges/${mergeId}/acknowledgements`, answer));
+    expect(await states(`/v1/merges/${mergeId}`)).toEqual([
+      ['merge', 'done'],
+      ['revert', 'pending'],
+    ]);
+    ok(await acme.operator.post(`/v1/merges/${mergeId}/acknowledgements`, answer));
+    expect((await states(`/v1/merges/${mergeId}`))[1]).toEqual(['revert', 'done']);
+    const { erasureId } = ok(await acme.operator.delete(`/v1/users/${a.user.id}`)).body;
+    ok(await acme.operator.post(`/v1/erasures/${erasureId}/acknowledgements`, answer));
+    expect(await states(`/v1/erasures/${erasureId}`)).toEqual([['erasure', 'done']]);
+  });
+});
