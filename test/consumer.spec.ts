@@ -117,7 +117,9 @@ describe('A service that follows the events', () => {
   it('fails its liveness when a handler does not come to its end, and stops all the same', async () => {
     await scene.born();
     const released = new AbortController();
-    const onUser = async (): Promise<void> => void (await once(released.signal, 'abort'));
+    const onUser = async (): Promise<void> => {
+      if (!released.signal.aborted) await once(released.signal, 'abort');
+    };
     const source = kafka({ brokers, groupId: 'hanging', topicPrefix: scene.prefix, stalledAfterMs: 1_000 });
     await follow(source, { onUser }, { stopWithinMs: 500 }, async ({ follower }) => {
       const health = await until(async () => {
