@@ -55,8 +55,10 @@ describe('The API', () => {
 
   it('answers what is no route, and what is no URL, as a problem too', async () => {
     for (const path of ['/v1/nowhere', '/v1/users/%ff', '/v1/users/not-an-id', `/v1/users/${'9'.repeat(400)}`]) {
-      const { status, body } = await acme.operator.get(path);
-      expect([path, status >= 400 && status < 500, typeof body.code]).toEqual([path, true, 'string']);
+      const { status, headers, body } = await acme.operator.get(path);
+      expect([path, [400, 404].includes(status), typeof body.code]).toEqual([path, true, 'string']);
+      expect(headers.get('content-type')).toMatch(/^application\/problem\+json/);
+      expect([path, body.requestId]).toEqual([path, headers.get('x-request-id')]);
     }
     for (const query of ['limit=0', 'limit=201', 'limit=x', 'unknown=1', 'cursor=rubbish', 'limit=1&limit=2'])
       expect([query, (await acme.operator.get(`/v1/users?${query}`)).status]).toEqual([query, 400]);

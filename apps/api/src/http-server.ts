@@ -3,6 +3,7 @@ import { ValidationPipe } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { IdentityModuleOptions } from '#identity';
 import { fieldErrors, Refusal } from '#identity';
@@ -10,6 +11,7 @@ import { pushBodyMaxBytes } from '#wechat';
 import { AppModule } from './app.module.js';
 import type { Metrics } from './operation/metrics.js';
 import { serveOpenApi } from './operation/openapi.js';
+import { problemOf } from './problem/problem.filter.js';
 import { pushContentTypeHeader } from './push/push.controller.js';
 import type { ApiSettings } from './settings.js';
 
@@ -28,6 +30,7 @@ function adapterFor(): FastifyAdapter {
     },
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 300 },
+    frameworkErrors: answerUnroutable,
   });
   // JSON is all this API reads; Fastify's own parser refuses __proto__ and does not know forms.
   adapter.getInstance().removeContentTypeParser('text/plain');
@@ -36,6 +39,14 @@ function adapterFor(): FastifyAdapter {
     if (batchRoutes.test(route.url)) route.bodyLimit = batchBodyMaxBytes;
   });
   return adapter;
+}
+
+/** Such as `%ff` in a path: no filter of Nest's sees what Fastify cannot even route. */
+function answerUnroutable(_error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = problemOf(new Refusal('invalid_request', 'the URL could not be read'), request.id);
+  const headers = { 'x-request-id': request.id, 'content-type': 'application/problem+json; charset=utf-8' };
+  // Already a text: this early no serializer has been set up for objects.
+  void reply.status(problem.status).headers(headers).send(JSON.stringify(problem));
 }
 
 /** A push is XML or JSON whatever its Content-Type says, and its signature is about the bytes: it is not parsed here. */
