@@ -26,6 +26,7 @@ import { Separations } from './separate/separations.js';
 import { Splits } from './split/splits.js';
 import { LoginCodes } from './login/login-codes.js';
 import { Logins } from './login/logins.js';
+import { PaidUnionIds } from './login/paid-union-ids.js';
 import { Sessions } from './login/sessions.js';
 import { Users } from './lookup/users.js';
 import { AppReview } from './registry/app-review.js';
@@ -67,6 +68,7 @@ export class IdentityModule {
       Erasures,
       LoginCodes,
       Logins,
+      PaidUnionIds,
       Sessions,
       Idempotency,
       Diagnoses,

@@ -34,6 +34,7 @@ export { Splits } from './split/splits.js';
 export { LoginCodes } from './login/login-codes.js';
 export { Logins } from './login/logins.js';
 export type { ClientData } from './login/logins.js';
+export { PaidUnionIds } from './login/paid-union-ids.js';
 export { Sessions } from './login/sessions.js';
 export { Idempotency } from './access/idempotency.js';
 export type { IdempotentRequest, RecordedAnswer } from './access/idempotency.js';

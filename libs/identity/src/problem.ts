@@ -51,6 +51,8 @@ export type RefusalCode =
   | 'wechat_throttled'
   | 'wechat_unavailable'
   | 'wechat_misconfigured'
+  | 'order_not_found'
+  | 'foreign_open_id'
   | 'encrypted_data_invalid'
   | 'push_signature_invalid'
   | 'erasure_not_found'

@@ -4,7 +4,6 @@ import type { MiniProgramLogin, OauthLogin } from '#wechat';
 import { Refusal } from '../problem.js';
 import type { AppKind } from '../registry/registry.js';
 import { Registry } from '../registry/registry.js';
-import type { Observation } from '../resolve/observation.dto.js';
 import type { ResolveResult } from '../resolve/resolve-one.js';
 import type { Asker } from '../resolve/resolver.js';
 import { Resolver } from '../resolve/resolver.js';
@@ -38,7 +37,7 @@ export class Logins {
       const login = await asked(() => this.wechat.code2session({ appId, code }));
       const unconfirmed = checkClientData(appId, login, data);
       const { openId, unionId } = login;
-      return this.resolve(
+      return this.resolver.resolveOne(
         unionId === null && unconfirmed !== null
           ? { appId, openId, unionId: unconfirmed, source: 'encrypted_data', observedAt: null }
           : { appId, openId, unionId, source: 'code2session', observedAt: null },
@@ -63,15 +62,8 @@ export class Logins {
         : scopes.includes('snsapi_userinfo')
           ? 'oauth_userinfo'
           : 'oauth_base';
-      return this.resolve({ appId, openId, unionId, source, observedAt: null }, asker);
+      return this.resolver.resolveOne({ appId, openId, unionId, source, observedAt: null }, asker);
     });
-  }
-
-  private async resolve(observation: Observation, asker: Asker): Promise<ResolveResult> {
-    const [answer] = await this.resolver.resolve([observation], asker);
-    if (answer === undefined) throw new Error('every observation is answered');
-    if (answer instanceof Refusal) throw answer;
-    return answer;
   }
 
   private async requireKind(appId: string, entityId: string | null, kinds: readonly AppKind[]): Promise<void> {

@@ -25,6 +25,14 @@ export function refusalOf(error: WechatError): Refusal {
       );
     case 'blocked_user':
       return new Refusal('wechat_user_blocked', 'WeChat has blocked this user', details);
+    case 'foreign_identity':
+      return new Refusal('foreign_open_id', 'WeChat says that this openId does not belong to the app', details);
+    case 'no_such_order':
+      return new Refusal(
+        'order_not_found',
+        'WeChat knows no such payment of this person, or it is older than five minutes',
+        details,
+      );
     case 'throttled':
       return new Refusal('wechat_throttled', 'WeChat throttles this call of the app', details);
     case 'configuration':

@@ -84,6 +84,14 @@ export class Resolver {
     );
   }
 
+  /** One observation. A refusal is thrown. */
+  async resolveOne(observation: Observation, asker: Asker): Promise<ResolveResult> {
+    const [answer] = await this.resolve([observation], asker);
+    if (answer === undefined) throw new Error('every observation is answered');
+    if (answer instanceof Refusal) throw answer;
+    return answer;
+  }
+
   private async read(batch: readonly Asked[]): Promise<void> {
     const answers = await readWarm(
       this.database,
