@@ -1,6 +1,6 @@
 import { ok } from './harness/acme.js';
 import type { Answer, Json } from './harness/http.js';
-import { startWechatScene, type WechatScene } from './harness/wechat-scene.js';
+import { refusal, startWechatScene, type WechatScene } from './harness/wechat-scene.js';
 
 describe('A back end that was paid in a mini program', () => {
   let scene: WechatScene;
@@ -17,13 +17,9 @@ describe('A back end that was paid in a mini program', () => {
   afterAll(() => scene.stop());
 
   const pay = async (who: string, appId = 'shop'): Promise<Json> =>
-    ok(await scene.wechat.post<Json>('/_control/pay', { person: who, appId })).body;
+    ok(await scene.wechat.post('/_control/pay', { person: who, appId })).body;
   const learn = (appId: string, body: object): Promise<Answer<Json>> =>
     scene.acme.anyone().post(`/v1/apps/${appId}/paid-union-id`, body);
-  const refusal = async (answer: Promise<Answer<Json>>): Promise<unknown[]> => {
-    const { status, body } = await answer;
-    return [status, body.code, body.wechatErrcode];
-  };
 
   it('learns the unionId of the payer by either number, and finds them in a sibling app by it', async () => {
     const [one, other] = [person(), person()];
@@ -39,7 +35,7 @@ describe('A back end that was paid in a mini program', () => {
       outcome: 'linked',
       user: { id: known.user.id },
     });
-    const [entry] = ok(await scene.acme.operator.get<Json>(`/v1/users/${known.user.id}/history`)).body.items.slice(-2);
+    const [entry] = ok(await scene.acme.operator.get(`/v1/users/${known.user.id}/history`)).body.items.slice(-2);
     expect(JSON.stringify(entry.evidence)).toContain('paid_unionid');
   });
 

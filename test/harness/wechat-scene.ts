@@ -40,10 +40,10 @@ export async function startWechatScene(
       ok(await wechat.post('/_faults', { appId, endpoint, times: 1, ...more }));
     },
     codeOf: async (person, appId, more = {}) =>
-      ok(await wechat.post<Json>('/_control/login', { person, appId, ...more })).body,
+      ok(await wechat.post('/_control/login', { person, appId, ...more })).body,
     login: (route, appId, code) => acme.anyone().post(`/v1/logins/${route}`, { appId, code }),
     calls: async (appId, endpoint) => {
-      const { calls } = ok(await wechat.get<Json>('/_control/state')).body;
+      const { calls } = ok(await wechat.get('/_control/state')).body;
       return calls.filter((call: Json) => call.appId === appId && call.endpoint === endpoint).length;
     },
     stop: async () => {
@@ -51,4 +51,10 @@ export async function startWechatScene(
       await sandbox.stop();
     },
   };
+}
+
+/** What a refusal says to a program: the status, our code, WeChat's number. */
+export async function refusal(answer: Promise<Answer<Json>>): Promise<unknown[]> {
+  const { status, body } = await answer;
+  return [status, body.code, body.wechatErrcode];
 }
