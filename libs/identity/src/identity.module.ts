@@ -24,6 +24,7 @@ import { Pushes } from './push/pushes.js';
 import { Participants } from './participant/participants.js';
 import { Separations } from './separate/separations.js';
 import { Splits } from './split/splits.js';
+import { CloudLogins } from './login/cloud-logins.js';
 import { LoginCodes } from './login/login-codes.js';
 import { Logins } from './login/logins.js';
 import { PaidUnionIds } from './login/paid-union-ids.js';
@@ -69,6 +70,7 @@ export class IdentityModule {
       LoginCodes,
       Logins,
       PaidUnionIds,
+      CloudLogins,
       Sessions,
       Idempotency,
       Diagnoses,

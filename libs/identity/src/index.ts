@@ -31,6 +31,7 @@ export { Reverts } from './merge/revert.js';
 export { Participants } from './participant/participants.js';
 export { Separations } from './separate/separations.js';
 export { Splits } from './split/splits.js';
+export { CloudLogins } from './login/cloud-logins.js';
 export { LoginCodes } from './login/login-codes.js';
 export { Logins } from './login/logins.js';
 export type { ClientData } from './login/logins.js';

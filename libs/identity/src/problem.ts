@@ -52,6 +52,8 @@ export type RefusalCode =
   | 'wechat_unavailable'
   | 'wechat_misconfigured'
   | 'order_not_found'
+  | 'cloud_hosting_off'
+  | 'cloud_headers_invalid'
   | 'foreign_open_id'
   | 'encrypted_data_invalid'
   | 'push_signature_invalid'

@@ -19,6 +19,8 @@ export type {
   SnsUser,
 } from './client/answers.js';
 export type { FollowerBatch } from './client/follower-batch.js';
+export { cloudHeaderNames, readCloudHeaders } from './cloud/cloud-headers.js';
+export type { CloudCaller, CloudHeaders, CloudHeadersRefusal } from './cloud/cloud-headers.js';
 export { isRawDataGenuine, signRawData, signWithSession } from './crypto/signatures.js';
 export { encryptUserData, readUserData } from './crypto/encrypted-data.js';
 export type { EncryptedData, LoginFacts, UserData, UserDataRefusal } from './crypto/encrypted-data.js';

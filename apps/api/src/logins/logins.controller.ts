@@ -1,11 +1,13 @@
-import { Body, Controller, Get, Header, HttpCode, Post } from '@nestjs/common';
+import { Body, Controller, Get, Header, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import type { ResolveResult } from '#identity';
-import { Logins, Sessions } from '#identity';
+import { CloudLogins, Logins, Sessions } from '#identity';
 import { Needs } from '../access/authentication.guard.js';
 import type { Asking } from '../request/origin.js';
 import { CurrentAsking } from '../request/origin.js';
-import { MiniProgramLoginDto, OauthLoginDto } from './logins.dto.js';
+import { cloudHeadersOf, cloudHostingPath } from './cloud-hosting.js';
+import { CloudHostingLoginDto, MiniProgramLoginDto, OauthLoginDto } from './logins.dto.js';
 
 @ApiTags('Login')
 @Controller()
@@ -13,6 +15,7 @@ import { MiniProgramLoginDto, OauthLoginDto } from './logins.dto.js';
 export class LoginsController {
   constructor(
     private readonly logins: Logins,
+    private readonly cloud: CloudLogins,
     private readonly sessions: Sessions,
   ) {}
 
@@ -30,6 +33,21 @@ export class LoginsController {
   @HttpCode(200)
   async oauth(@CurrentAsking() asking: Asking, @Body() body: OauthLoginDto): Promise<object> {
     return this.withSession(body.appId, await this.logins.oauth(body.appId, body.code, asker(asking)));
+  }
+
+  /**
+   * For back ends in WeChat's cloud hosting, with the `X-WX-…` headers of the caller's request passed on as they came:
+   * WeChat names the person there, so there is no code. Only for apps whose registry entry says `cloudHosting`.
+   */
+  @Post(cloudHostingPath)
+  @HttpCode(200)
+  async cloudHosting(
+    @CurrentAsking() asking: Asking,
+    @Body() body: CloudHostingLoginDto,
+    @Req() request: FastifyRequest,
+  ): Promise<object> {
+    const result = await this.cloud.login(body.appId, cloudHeadersOf(request), asker(asking));
+    return this.withSession(body.appId, result);
   }
 
   /** The public keys of login sessions: every sibling checks tokens by itself. */

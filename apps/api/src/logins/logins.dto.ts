@@ -1,5 +1,12 @@
 import { IsOptional, IsString, Matches, MaxLength } from 'class-validator';
 
+export class CloudHostingLoginDto {
+  /** The app that the caller uses; where it shares another app's container, its own and not that one's. */
+  @IsString()
+  @Matches(/^[A-Za-z0-9_-]{1,128}$/, { message: 'appId must be 1 to 128 characters of A-Z a-z 0-9 _ -' })
+  appId: string;
+}
+
 export class OauthLoginDto {
   @IsString()
   @Matches(/^[A-Za-z0-9_-]{1,128}$/, { message: 'appId must be 1 to 128 characters of A-Z a-z 0-9 _ -' })

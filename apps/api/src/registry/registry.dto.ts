@@ -72,6 +72,14 @@ export class AppDto {
   @IsOptional()
   @IsBoolean()
   sandbox?: boolean;
+
+  /**
+   * The app's back end runs in WeChat's cloud hosting and may pass on the caller that WeChat's headers name
+   * (`POST /v1/logins/cloud-hosting`). Off unless set.
+   */
+  @IsOptional()
+  @IsBoolean()
+  cloudHosting?: boolean;
 }
 
 export class ApiKeyRequestDto {

@@ -6,6 +6,7 @@ import type { Observable } from 'rxjs';
 import type { IdempotentRequest } from '#identity';
 import { Idempotency, Refusal } from '#identity';
 import { callerOf } from '../access/authentication.guard.js';
+import { cloudHeadersOf, cloudHostingPath } from '../logins/cloud-hosting.js';
 import { problemOf } from '../problem/problem.filter.js';
 
 const keyPattern = /^[\x21-\x7e]{1,255}$/;
@@ -57,5 +58,7 @@ function requestOf(request: FastifyRequest): IdempotentRequest | null {
     throw new Refusal('invalid_request', 'Idempotency-Key must be 1 to 255 visible characters', {
       errors: [{ path: header, message: 'must be 1 to 255 visible characters' }],
     });
-  return { entityId: caller.entityId, key, method: request.method, url: request.url, body: request.body };
+  const { method, url, body } = request;
+  const said = request.routeOptions.url === cloudHostingPath ? { body, headers: cloudHeadersOf(request) } : body;
+  return { entityId: caller.entityId, key, method, url, body: said };
 }

@@ -27,6 +27,7 @@ export interface AppView extends Named {
   readonly openPlatformId: string | null;
   readonly originalId: string | null;
   readonly sandbox: boolean;
+  readonly cloudHosting: boolean;
   readonly hasSecret: boolean;
   readonly hasPush: boolean;
 }
@@ -42,6 +43,7 @@ export interface AppSettings {
   readonly push?:
     { readonly token: string; readonly encodingAesKey?: string | undefined; readonly mode: PushMode } | undefined;
   readonly sandbox?: boolean | undefined;
+  readonly cloudHosting?: boolean | undefined;
 }
 
 interface Page {
@@ -126,7 +128,7 @@ export class Registry {
         text: `UPDATE app SET kind = $2, name = $3, open_platform_id = $4, original_id = coalesce($5, original_id),
             app_secret = coalesce($6, app_secret), push_token = coalesce($7, push_token),
             push_aes_key = CASE WHEN $7::bytea IS NULL THEN push_aes_key ELSE $8 END, push_mode = coalesce($9, push_mode),
-            sandbox = coalesce($10, sandbox), updated_at = clock_timestamp(),
+            sandbox = coalesce($10, sandbox), cloud_hosting = coalesce($12, cloud_hosting), updated_at = clock_timestamp(),
             bound_since = CASE WHEN $11 THEN clock_timestamp() ELSE bound_since END,
             former_open_platform_ids = CASE WHEN $11 AND open_platform_id IS NOT NULL
               THEN array_append(array_remove(former_open_platform_ids, open_platform_id), open_platform_id)
@@ -141,6 +143,7 @@ export class Registry {
           settings.originalId ?? null,
           ...this.sealed(id, settings),
           rebound,
+          settings.cloudHosting ?? null,
         ],
       });
       if (rebound) await this.recordBinding(transaction, id, bound);
@@ -177,7 +180,13 @@ export class Registry {
   async credentials(
     id: string,
     entityId: string | null,
-  ): Promise<{ entityId: string; kind: AppKind; appSecret: string | null; openPlatformId: string | null }> {
+  ): Promise<{
+    entityId: string;
+    kind: AppKind;
+    appSecret: string | null;
+    openPlatformId: string | null;
+    cloudHosting: boolean;
+  }> {
     const row = await this.database.prisma.app.findUnique({ where: { id } });
     if (row === null || (entityId !== null && row.entityId !== entityId))
       throw new Refusal('app_not_found', 'no such app');
@@ -185,6 +194,7 @@ export class Registry {
       entityId: row.entityId,
       kind: row.kind as AppKind,
       openPlatformId: row.openPlatformId,
+      cloudHosting: row.cloudHosting,
       appSecret: row.appSecret === null ? null : this.sealer.open(row.appSecret, `app:${id}:secret`).toString(),
     };
   }
@@ -253,6 +263,7 @@ interface AppRow {
   app_secret: Buffer | null;
   push_token: Buffer | null;
   sandbox: boolean;
+  cloud_hosting: boolean;
   created_at: Date;
   updated_at: Date;
 }
@@ -266,6 +277,7 @@ function appView(row: AppRow): AppView {
     openPlatformId: row.open_platform_id,
     originalId: row.original_id,
     sandbox: row.sandbox,
+    cloudHosting: row.cloud_hosting,
     hasSecret: row.app_secret !== null,
     hasPush: row.push_token !== null,
     createdAt: row.created_at,
