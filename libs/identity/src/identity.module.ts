@@ -5,6 +5,7 @@ import { Database } from '#store';
 import type { CallReport } from '#wechat';
 import { WechatClient } from '#wechat';
 import { ApiKeys } from './access/api-keys.js';
+import { SharedAppTokens } from './app-token/shared-app-tokens.js';
 import { Fingerprints } from './access/fingerprints.js';
 import { Idempotency } from './access/idempotency.js';
 import { Sealer } from './access/sealer.js';
@@ -96,6 +97,7 @@ export class IdentityModule {
             new WechatClient({
               baseUrl: options.wechat.baseUrl,
               onCall: options.wechat.onCall,
+              tokens: (fetchToken) => new SharedAppTokens(options.database, options.sealer, fetchToken),
               secretOf: async (appId) => (await registry.credentials(appId, null)).appSecret,
             }),
         },

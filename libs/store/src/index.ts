@@ -22,5 +22,6 @@ export { lagMax, readRelayLag } from './relay-lag.js';
 export type { RelayLag } from './relay-lag.js';
 export { forget, readAliases, readPersonalTexts } from './forget.js';
 export { holdDuty, leaveDuty } from './duty.js';
+export * from './app-tokens.js';
 export * from './pushes.js';
 export * from './facts.js';
