@@ -14,6 +14,7 @@ import { EventStreams } from './events/event-streams.js';
 import { ExplainController } from './explain/explain.controller.js';
 import { IdentitiesController } from './identities/identities.controller.js';
 import { LoginsController } from './logins/logins.controller.js';
+import { SessionsController } from './logins/sessions.controller.js';
 import { PaymentsController } from './logins/payments.controller.js';
 import { MergesController } from './merges/merges.controller.js';
 import { Background } from './operation/background.js';
@@ -49,6 +50,7 @@ export class AppModule {
         ChangesController,
         LoginsController,
         PaymentsController,
+        SessionsController,
         ExplainController,
         PushController,
         EventsController,

@@ -27,6 +27,7 @@ async function main(): Promise<void> {
     settings: {
       identitiesPerUserMax: settings.identitiesPerUserMax,
       identitiesPerUserHardMax: settings.identitiesPerUserHardMax,
+      signingKeyRotateDays: settings.signingKeyRotateDays,
       pepper: await readPepper(database, sealer),
     },
   });

@@ -20,6 +20,7 @@ export function readApiSettings(env: NodeJS.ProcessEnv) {
       fallback: 'https://api.weixin.qq.com',
     }),
     rateLimitPerKeyPerSecond: integer('RATE_LIMIT_PER_KEY_PER_SECOND', { min: 0, max: 1_000_000, fallback: 0 }),
+    signingKeyRotateDays: integer('SIGNING_KEY_ROTATE_DAYS', { min: 0, max: 3650, fallback: 30 }),
     identitiesPerUserMax: integer('IDENTITIES_PER_USER_MAX', { min: 1, max: 1000, fallback: 100 }),
     identitiesPerUserHardMax: integer('IDENTITIES_PER_USER_HARD_MAX', { min: 1, max: 1000, fallback: 1000 }),
   });

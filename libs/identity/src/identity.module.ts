@@ -29,7 +29,9 @@ import { CloudLogins } from './login/cloud-logins.js';
 import { LoginCodes } from './login/login-codes.js';
 import { Logins } from './login/logins.js';
 import { PaidUnionIds } from './login/paid-union-ids.js';
+import { Revocations } from './login/revocations.js';
 import { Sessions } from './login/sessions.js';
+import { SigningKeys } from './login/signing-keys.js';
 import { Users } from './lookup/users.js';
 import { AppReview } from './registry/app-review.js';
 import { Registry } from './registry/registry.js';
@@ -73,6 +75,7 @@ export class IdentityModule {
       PaidUnionIds,
       CloudLogins,
       Sessions,
+      Revocations,
       Idempotency,
       Diagnoses,
       Explanations,
@@ -91,6 +94,10 @@ export class IdentityModule {
         { provide: Sealer, useValue: options.sealer },
         { provide: ApiKeys, useValue: keys },
         {
+          provide: SigningKeys,
+          useValue: new SigningKeys(options.database, options.sealer, options.settings.signingKeyRotateDays),
+        },
+        {
           provide: WechatClient,
           inject: [Registry],
           useFactory: (registry: Registry) =>
@@ -103,7 +110,7 @@ export class IdentityModule {
         },
         ...capabilities,
       ],
-      exports: [CqrsModule, WechatClient, Database, IdentitySettings, Sealer, ApiKeys, ...capabilities],
+      exports: [CqrsModule, WechatClient, Database, IdentitySettings, Sealer, ApiKeys, SigningKeys, ...capabilities],
     };
   }
 }

@@ -4,6 +4,8 @@ export abstract class IdentitySettings {
   abstract readonly identitiesPerUserMax: number;
   /** Above it merges and links by hand are refused. */
   abstract readonly identitiesPerUserHardMax: number;
+  /** After how many days a signing key of sessions gets its successor; 0: only by hand. */
+  abstract readonly signingKeyRotateDays: number;
   /** Keys the fingerprints of departed identities. */
   abstract readonly pepper: Buffer;
 }

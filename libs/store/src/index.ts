@@ -24,4 +24,6 @@ export { forget, readAliases, readPersonalTexts } from './forget.js';
 export { holdDuty, leaveDuty } from './duty.js';
 export * from './app-tokens.js';
 export * from './pushes.js';
+export * from './revocations.js';
+export * from './signing-keys.js';
 export * from './facts.js';

@@ -2,7 +2,7 @@ import { Body, Controller, Get, Header, HttpCode, Post, Req } from '@nestjs/comm
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { ResolveResult } from '#identity';
-import { CloudLogins, Logins, Sessions } from '#identity';
+import { CloudLogins, Logins, Sessions, SigningKeys } from '#identity';
 import { Needs } from '../access/authentication.guard.js';
 import type { Asking } from '../request/origin.js';
 import { CurrentAsking } from '../request/origin.js';
@@ -17,6 +17,7 @@ export class LoginsController {
     private readonly logins: Logins,
     private readonly cloud: CloudLogins,
     private readonly sessions: Sessions,
+    private readonly signingKeys: SigningKeys,
   ) {}
 
   /** Exchanges the code of `wx.login` with WeChat and resolves. The same code answers the same for a minute. */
@@ -50,12 +51,15 @@ export class LoginsController {
     return this.withSession(body.appId, result);
   }
 
-  /** The public keys of login sessions: every sibling checks tokens by itself. */
+  /**
+   * The public keys of login sessions: every sibling checks tokens by itself. A new key is here an hour before it signs, an
+   * old one until its last token has expired.
+   */
   @Get('.well-known/jwks.json')
   @Needs('public')
   @Header('cache-control', 'public, max-age=300')
   async keys(): Promise<object> {
-    return { keys: await this.sessions.publicKeys() };
+    return { keys: await this.signingKeys.published() };
   }
 
   private async withSession(appId: string, result: ResolveResult): Promise<object> {

@@ -1,7 +1,7 @@
 import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
-import { AppReview, FollowerLookups, Idempotency, LoginCodes, PushWorker } from '#identity';
+import { AppReview, FollowerLookups, Idempotency, LoginCodes, PushWorker, Revocations, SigningKeys } from '#identity';
 
 interface Task {
   readonly name: string;
@@ -22,6 +22,8 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
     review: AppReview,
     codes: LoginCodes,
     idempotency: Idempotency,
+    signingKeys: SigningKeys,
+    revocations: Revocations,
     private readonly pushes: PushWorker,
     private readonly lookups: FollowerLookups,
     @Inject('logger') private readonly logger: Logger,
@@ -32,6 +34,9 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
       // Effects of a push are visible within five seconds in the ordinary case (contract).
       { name: 'handling of pushes', everyMs: 200, run: () => pushes.run() },
       { name: 'lookups of followers', everyMs: 1_000, run: () => lookups.run() },
+      { name: 'rotation of signing keys', everyMs: 5_000, run: () => signingKeys.rotateByAge() },
+      { name: 'sweep of signing keys', everyMs: 600_000, run: () => signingKeys.sweep() },
+      { name: 'sweep of session revocations', everyMs: 600_000, run: () => revocations.sweep() },
       { name: 'sweep of login codes', everyMs: 60_000, run: () => codes.sweep() },
       { name: 'sweep of idempotency keys', everyMs: 600_000, run: () => idempotency.sweep() },
     ];

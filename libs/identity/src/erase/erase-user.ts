@@ -1,7 +1,8 @@
 import type { Transaction } from '#store';
-import { forget, readAliases, readPersonalTexts } from '#store';
+import { forget, readAliases, readPersonalTexts, revokeUserSessions } from '#store';
 import type { Fingerprints } from '../access/fingerprints.js';
 import type { HeldUser, Origin, World } from '../change/world.js';
+import { sessionSeconds } from '../login/sessions.js';
 import { expectAcknowledgements } from '../participant/participants.js';
 
 /** Destroys a live user's data within a change. Answers the erasure's id. */
@@ -32,6 +33,7 @@ export async function eraseUser(
       VALUES ($1, $2, $3, $4, $5, $6, $7)`,
     values: [erasureId, user.entityId, user.id, origin.reason, origin.actor, world.now, JSON.stringify(destroyed)],
   });
+  await revokeUserSessions(transaction, { entityId: user.entityId, userIds, sessionSeconds });
   await expectAcknowledgements(transaction, user.entityId, 'erasure', erasureId, world.now);
   return erasureId;
 }

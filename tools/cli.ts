@@ -1,0 +1,40 @@
+import { Refusal, runTool, say } from './machine.js';
+
+/** `npm run cli -- <command> …`: each command is a file under tools/cli, loaded only when it is asked for. */
+
+interface Command {
+  readonly about: string;
+  readonly load: () => Promise<{ readonly help: string; readonly run: (args: readonly string[]) => Promise<number> }>;
+}
+
+const commands: Readonly<Record<string, Command>> = {
+  keys: { about: 'signing keys of sessions: list, rotate, withdraw', load: () => import('./cli/keys.js') },
+};
+
+async function main(): Promise<number> {
+  const [name = '--help', ...args] = process.argv.slice(2);
+  if (name === '--help' || name === '-h' || name === 'help') {
+    say(overview());
+    return 0;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) throw new Refusal(`no such command: ${name}\n\n${overview()}`);
+  const { help, run } = await command.load();
+  if (args.includes('--help') || args.includes('-h')) {
+    say(help);
+    return 0;
+  }
+  try {
+    return await run(args);
+  } catch (error) {
+    const isMistyped = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+    throw isMistyped ? new Refusal(`${error.message}\n\n${help}`) : error;
+  }
+}
+
+function overview(): string {
+  const lines = Object.entries(commands).map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`);
+  return ['npm run cli -- <command> [--help]', '', ...lines].join('\n');
+}
+
+await runTool(main);

@@ -1,0 +1,28 @@
+import { Sealer } from '#identity';
+import { readSettings, secretsKey, SettingRefused, shared } from '#settings';
+import { Database } from '#store';
+import { Refusal } from '../machine.js';
+
+/** What commands that work on the database directly need, from the same environment as the processes. */
+export interface Installation {
+  readonly database: Database;
+  readonly sealer: Sealer;
+}
+
+export async function withInstallation<T>(work: (installation: Installation) => Promise<T>): Promise<T> {
+  const settings = readInstallationSettings();
+  const database = new Database({ url: settings.databaseUrl, poolMax: 2, applicationName: 'unionlink-cli' });
+  try {
+    return await work({ database, sealer: new Sealer(settings.secretsKey) });
+  } finally {
+    await database.close();
+  }
+}
+
+function readInstallationSettings() {
+  try {
+    return readSettings(process.env, { databaseUrl: shared.databaseUrl, secretsKey: secretsKey('SECRETS_KEY') });
+  } catch (error) {
+    throw error instanceof SettingRefused ? new Refusal(error.message) : error;
+  }
+}
