@@ -6,7 +6,7 @@ export default {
   workerIdleMemoryLimit: '1GB',
   maxWorkers: 2,
   // Real processes on a machine that may be busy; what a spec waits for has a shorter limit of its own.
-  testTimeout: 60_000,
+  testTimeout: 180_000,
   projects: [
     {
       ...shared,

@@ -59,7 +59,7 @@ export const startSandbox = (options: AppOptions = {}): Promise<App> =>
 export const startSibling = (options: AppOptions): Promise<App> =>
   startApp('sibling', { waitFor: 'livez', ...options });
 
-const START_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 90_000;
 const running = new Set<Child>();
 
 async function startApp(name: AppName, { databaseUrl, env, port: wanted, waitFor }: AppOptions): Promise<App> {
