@@ -23,6 +23,8 @@ export type { PgClient, PgPool } from './store/pg-store.js';
 export type { PrismaLike, PrismaTransaction } from './store/prisma-store.js';
 export { tables } from './store/tables.js';
 export { MemoryStore } from './store/memory-store.js';
+export type { SessionVerifier, VerifiedSession, VerifierOptions } from './session/verifier.js';
+export { SessionRefused, sessionVerifier } from './session/verifier.js';
 export { History } from './harness/history.js';
 export type { RandomHistoryOptions } from './harness/random-history.js';
 export { randomHistory } from './harness/random-history.js';

@@ -36,7 +36,7 @@ function manifest({ version, license, engines, dependencies }: RootPackage): obj
     exports: { '.': entryOf('consumer') },
     imports: { '#events': entryOf('events') },
     files: [...rooms],
-    dependencies: { kafkajs: dependencies['kafkajs'] },
+    dependencies: { jose: dependencies['jose'], kafkajs: dependencies['kafkajs'] },
   };
 }
 
