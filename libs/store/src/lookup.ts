@@ -1,3 +1,4 @@
+import type { UserState } from '#events';
 import type { Database } from './database.js';
 
 /** A user as look-ups show it. Times are Dates; the API writes them as RFC 3339 in UTC with milliseconds. */
@@ -166,9 +167,9 @@ export interface HistoryRow {
   readonly cause: string;
   readonly reason: string | null;
   readonly request_id: string | null;
-  readonly evidence: unknown;
-  readonly data: { readonly user: unknown };
-  readonly before: { readonly user: unknown } | null;
+  readonly evidence: object | null;
+  readonly data: { readonly user: UserState };
+  readonly before: { readonly user: UserState } | null;
   readonly id: number;
 }
 
@@ -194,8 +195,8 @@ export async function readStateAsOf(
   database: Database,
   userId: string,
   at: Date,
-): Promise<{ entity_id: string; data: { user: Record<string, unknown> } } | null> {
-  const rows = await database.query<{ entity_id: string; data: { user: Record<string, unknown> } }>({
+): Promise<{ entity_id: string; data: { user: UserState } } | null> {
+  const rows = await database.query<{ entity_id: string; data: { user: UserState } }>({
     text: `SELECT entity_id, data FROM journal WHERE user_id = $1 AND version IS NOT NULL AND recorded_at <= $2
       ORDER BY version DESC LIMIT 1`,
     values: [userId, at],

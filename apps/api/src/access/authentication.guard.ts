@@ -1,16 +1,19 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
-import { createParamDecorator, Injectable, SetMetadata } from '@nestjs/common';
+import { applyDecorators, createParamDecorator, Injectable, SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { ApiExtension } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { Caller, Scope } from '#identity';
 import { ApiKeys, Refusal } from '#identity';
 import { RateLimiter } from './rate-limiter.js';
 
 const neededKey = 'unionlink:needs';
+/** Where the OpenAPI document says it. */
+export const scopeKey = 'x-scope';
 
 /** The scope a route needs; `operator`: only the operator's key; `public`: no key at all. */
 export const Needs = (need: Scope | 'operator' | 'public'): MethodDecorator & ClassDecorator =>
-  SetMetadata(neededKey, need);
+  applyDecorators(SetMetadata(neededKey, need), ApiExtension(scopeKey, need));
 
 interface WithCaller extends FastifyRequest {
   caller?: Caller;

@@ -7,6 +7,8 @@ import { ConflictDecisionDto, ConflictsQueryDto } from '../merges/merges.dto.js'
 import type { Asking } from '../request/origin.js';
 import { CurrentAsking } from '../request/origin.js';
 import { byId, paged, pageOf } from '../request/paging.js';
+import { ConflictAnswer, ConflictPage } from './conflicts.answers.dto.js';
+import { Refuses } from '../problem/refuses.decorator.js';
 
 @ApiTags('Conflicts')
 @Controller('v1/conflicts')
@@ -19,14 +21,15 @@ export class ConflictsController {
 
   /** The review queue: kind, parties, evidence, count, likely cause. */
   @Get()
-  async list(@CurrentCaller() caller: Caller, @Query() query: ConflictsQueryDto): Promise<object> {
+  async list(@CurrentCaller() caller: Caller, @Query() query: ConflictsQueryDto): Promise<ConflictPage> {
     const page = pageOf(query, byId);
     const filter = { entityId: caller.entityId, status: query.status };
     return paged(await this.conflicts.list(filter, { ...page, limit: page.limit + 1 }), page.limit, ({ id }) => id);
   }
 
   @Get(':id')
-  get(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<object> {
+  @Refuses('conflict_not_found')
+  get(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<ConflictAnswer> {
     return this.conflicts.get(id, caller.entityId);
   }
 
@@ -34,11 +37,12 @@ export class ConflictsController {
   @Post(':id/resolve')
   @HttpCode(200)
   @Needs('merge')
+  @Refuses('conflict_not_found', 'conflict_stale', 'separated', 'too_many_identities', 'last_identity')
   resolve(
     @CurrentAsking() asking: Asking,
     @Param('id') id: string,
     @Body() body: ConflictDecisionDto,
-  ): Promise<object> {
+  ): Promise<ConflictAnswer> {
     return this.decisions.decide(id, body.decision, asking.caller.entityId, asking.origin('admin', body.reason));
   }
 }

@@ -5,6 +5,8 @@ import type { Caller } from '#identity';
 import { Diagnoses, Explanations, languageOf } from '#identity';
 import { Database, readRelayLag, readStats } from '#store';
 import { CurrentCaller, Needs } from '../access/authentication.guard.js';
+import { AppDiagnosisAnswer, DiagnosisAnswer, ExplanationAnswer, StatsAnswer } from './explain.answers.dto.js';
+import { Refuses } from '../problem/refuses.decorator.js';
 
 const identity = /^[A-Za-z0-9_-]{1,128}:[A-Za-z0-9_-]{1,128}$/;
 
@@ -32,38 +34,41 @@ export class ExplainController {
 
   /** Are these one person, and why or why not: the chain of evidence, oldest first. */
   @Get('explain')
+  @Refuses('identity_not_found')
   explain(
     @CurrentCaller() caller: Caller,
     @Query() query: ExplainQueryDto,
     @Headers('accept-language') language: string | undefined,
-  ): Promise<object> {
+  ): Promise<ExplanationAnswer> {
     return this.explanations.explain(ref(query.a), ref(query.b), caller.entityId, languageOf(language));
   }
 
   /** Why there is no unionId, or a wrong one, and what to do. */
   @Get('identities/:appId/:openId/diagnosis')
+  @Refuses('identity_not_found')
   identity(
     @CurrentCaller() caller: Caller,
     @Param('appId') appId: string,
     @Param('openId') openId: string,
     @Headers('accept-language') language: string | undefined,
-  ): Promise<object> {
+  ): Promise<DiagnosisAnswer> {
     return this.diagnoses.identity(appId, openId, caller.entityId, languageOf(language));
   }
 
   /** The same for a whole app, with counts. */
   @Get('apps/:appId/diagnosis')
+  @Refuses('app_not_found')
   app(
     @CurrentCaller() caller: Caller,
     @Param('appId') appId: string,
     @Headers('accept-language') language: string | undefined,
-  ): Promise<object> {
+  ): Promise<AppDiagnosisAnswer> {
     return this.diagnoses.app(appId, caller.entityId, languageOf(language));
   }
 
   /** Users, identities and unionId coverage by app, merges, open conflicts, publish lag. */
   @Get('stats')
-  async stats(@CurrentCaller() caller: Caller): Promise<object> {
+  async stats(@CurrentCaller() caller: Caller): Promise<StatsAnswer> {
     const [stats, publishLag] = await Promise.all([
       readStats(this.database, caller.entityId),
       readRelayLag(this.database),

@@ -9,6 +9,14 @@ import { problemOf } from '../problem/problem.filter.js';
 import type { Asking } from '../request/origin.js';
 import { CurrentAsking } from '../request/origin.js';
 import { IdentityLookupDto, ResolveBatchDto } from './identities.dto.js';
+import {
+  IdentityFoundAnswer,
+  IdentityLookupAnswer,
+  ResolvedAnswer,
+  ResolvedBatchAnswer,
+  ResolvedItem,
+} from './identities.answers.dto.js';
+import { Refuses } from '../problem/refuses.decorator.js';
 
 @ApiTags('Identities')
 @Controller('v1/identities')
@@ -22,7 +30,8 @@ export class IdentitiesController {
   @Post('resolve')
   @HttpCode(200)
   @Needs('ingest')
-  async resolve(@CurrentAsking() asking: Asking, @Body() body: ObservationDto): Promise<object> {
+  @Refuses('app_not_found', 'observation_stale', 'snapshot_user')
+  async resolve(@CurrentAsking() asking: Asking, @Body() body: ObservationDto): Promise<ResolvedAnswer> {
     const [answer] = await this.ask([admit(body)], asking);
     if (answer instanceof Refusal) throw answer;
     if (answer === undefined) throw new Error('every observation is answered');
@@ -37,11 +46,11 @@ export class IdentitiesController {
     @CurrentAsking() asking: Asking,
     @Body() body: ResolveBatchDto,
     @Req() request: FastifyRequest,
-  ): Promise<object> {
+  ): Promise<ResolvedBatchAnswer> {
     const admitted = body.items.map((item) => admittedOrRefused(item));
     const good = admitted.filter((item): item is Observation => !(item instanceof Refusal));
     const answers = (await this.ask(good, asking)).values();
-    const results = admitted.map((item, index) => {
+    const results = admitted.map((item, index): ResolvedItem => {
       const answer = item instanceof Refusal ? item : answers.next().value;
       if (answer === undefined) throw new Error('every observation is answered');
       return answer instanceof Refusal
@@ -55,17 +64,18 @@ export class IdentitiesController {
   @Post('lookup')
   @HttpCode(200)
   @Needs('read')
-  async lookup(@CurrentCaller() caller: Caller, @Body() body: IdentityLookupDto): Promise<object> {
+  async lookup(@CurrentCaller() caller: Caller, @Body() body: IdentityLookupDto): Promise<IdentityLookupAnswer> {
     return { results: await this.users.lookupIdentities(body.identities, caller.entityId) };
   }
 
   @Get(':appId/:openId')
   @Needs('read')
+  @Refuses('identity_not_found')
   identity(
     @CurrentCaller() caller: Caller,
     @Param('appId') appId: string,
     @Param('openId') openId: string,
-  ): Promise<object> {
+  ): Promise<IdentityFoundAnswer> {
     return this.users.byIdentity(appId, openId, caller.entityId);
   }
 

@@ -8,6 +8,8 @@ import type { Asking } from '../request/origin.js';
 import { CurrentAsking } from '../request/origin.js';
 import { cloudHeadersOf, cloudHostingPath } from './cloud-hosting.js';
 import { CloudHostingLoginDto, MiniProgramLoginDto, OauthLoginDto } from './logins.dto.js';
+import { KeysAnswer, LoginAnswer } from './logins.answers.dto.js';
+import { Refuses } from '../problem/refuses.decorator.js';
 
 @ApiTags('Login')
 @Controller()
@@ -23,7 +25,18 @@ export class LoginsController {
   /** Exchanges the code of `wx.login` with WeChat and resolves. The same code answers the same for a minute. */
   @Post('v1/logins/mini-program')
   @HttpCode(200)
-  async miniProgram(@CurrentAsking() asking: Asking, @Body() body: MiniProgramLoginDto): Promise<object> {
+  @Refuses(
+    'app_not_found',
+    'wrong_app_kind',
+    'code_invalid',
+    'wechat_user_blocked',
+    'snapshot_user',
+    'wechat_throttled',
+    'wechat_unavailable',
+    'wechat_misconfigured',
+    'encrypted_data_invalid',
+  )
+  async miniProgram(@CurrentAsking() asking: Asking, @Body() body: MiniProgramLoginDto): Promise<LoginAnswer> {
     const { appId, code, encryptedData, iv, rawData, signature } = body;
     const data = { encryptedData, iv, rawData, signature };
     return this.withSession(appId, await this.logins.miniProgram(appId, code, data, asker(asking)));
@@ -32,7 +45,17 @@ export class LoginsController {
   /** The same for service accounts, website and mobile apps. */
   @Post('v1/logins/oauth')
   @HttpCode(200)
-  async oauth(@CurrentAsking() asking: Asking, @Body() body: OauthLoginDto): Promise<object> {
+  @Refuses(
+    'app_not_found',
+    'wrong_app_kind',
+    'code_invalid',
+    'wechat_user_blocked',
+    'snapshot_user',
+    'wechat_throttled',
+    'wechat_unavailable',
+    'wechat_misconfigured',
+  )
+  async oauth(@CurrentAsking() asking: Asking, @Body() body: OauthLoginDto): Promise<LoginAnswer> {
     return this.withSession(body.appId, await this.logins.oauth(body.appId, body.code, asker(asking)));
   }
 
@@ -42,11 +65,12 @@ export class LoginsController {
    */
   @Post(cloudHostingPath)
   @HttpCode(200)
+  @Refuses('app_not_found', 'wrong_app_kind', 'cloud_hosting_off', 'cloud_headers_invalid', 'observation_stale')
   async cloudHosting(
     @CurrentAsking() asking: Asking,
     @Body() body: CloudHostingLoginDto,
     @Req() request: FastifyRequest,
-  ): Promise<object> {
+  ): Promise<LoginAnswer> {
     const result = await this.cloud.login(body.appId, cloudHeadersOf(request), asker(asking));
     return this.withSession(body.appId, result);
   }
@@ -58,11 +82,11 @@ export class LoginsController {
   @Get('.well-known/jwks.json')
   @Needs('public')
   @Header('cache-control', 'public, max-age=300')
-  async keys(): Promise<object> {
+  async keys(): Promise<KeysAnswer> {
     return { keys: await this.signingKeys.published() };
   }
 
-  private async withSession(appId: string, result: ResolveResult): Promise<object> {
+  private async withSession(appId: string, result: ResolveResult): Promise<LoginAnswer> {
     return { ...result, session: await this.sessions.issue(result.user, appId) };
   }
 }

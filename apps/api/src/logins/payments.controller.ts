@@ -3,6 +3,8 @@ import { ApiTags } from '@nestjs/swagger';
 import { PaidUnionIds, Refusal } from '#identity';
 import type { PaidOrder } from '#wechat';
 import { Needs } from '../access/authentication.guard.js';
+import { ResolvedAnswer } from '../identities/identities.answers.dto.js';
+import { Refuses } from '../problem/refuses.decorator.js';
 import type { Asking } from '../request/origin.js';
 import { CurrentAsking } from '../request/origin.js';
 import { PaidUnionIdDto } from './payments.dto.js';
@@ -19,7 +21,20 @@ export class PaymentsController {
    */
   @Post('paid-union-id')
   @HttpCode(200)
-  learn(@CurrentAsking() asking: Asking, @Param('appId') appId: string, @Body() body: PaidUnionIdDto): Promise<object> {
+  @Refuses(
+    'app_not_found',
+    'wrong_app_kind',
+    'foreign_open_id',
+    'observation_stale',
+    'wechat_throttled',
+    'wechat_unavailable',
+    'wechat_misconfigured',
+  )
+  learn(
+    @CurrentAsking() asking: Asking,
+    @Param('appId') appId: string,
+    @Body() body: PaidUnionIdDto,
+  ): Promise<ResolvedAnswer> {
     const asker = { ...asking.origin('observation'), entityId: asking.caller.entityId };
     return this.paid.learn(appId, body.openId, orderOf(body), asker);
   }

@@ -14,6 +14,8 @@ import {
   OptionalReasonDto,
   ReasonDto,
 } from './merges.dto.js';
+import { MergeAnswer, MergePage, MergePreviewAnswer, MergesAnswer, RevertAnswer } from './merges.answers.dto.js';
+import { Refuses } from '../problem/refuses.decorator.js';
 
 @ApiTags('Merges')
 @Controller('v1/merges')
@@ -29,7 +31,8 @@ export class MergesController {
   /** What would happen, per source, with counts and a token that fails once the world changed. Changes nothing. */
   @Post('preview')
   @HttpCode(200)
-  preview(@CurrentCaller() caller: Caller, @Body() body: MergePreviewDto): Promise<object> {
+  @Refuses('user_not_found', 'user_erased', 'user_merged')
+  preview(@CurrentCaller() caller: Caller, @Body() body: MergePreviewDto): Promise<MergePreviewAnswer> {
     return this.merges.preview({
       targetUserId: body.targetUserId,
       sourceUserIds: body.sourceUserIds,
@@ -41,7 +44,8 @@ export class MergesController {
   /** Folds the sources into the target, with an outcome per source. */
   @Post()
   @HttpCode(200)
-  async merge(@CurrentAsking() asking: Asking, @Body() body: MergeDto): Promise<object> {
+  @Refuses('user_not_found', 'user_erased', 'user_merged', 'preview_stale', 'merge_refused')
+  async merge(@CurrentAsking() asking: Asking, @Body() body: MergeDto): Promise<MergesAnswer> {
     const results = await this.merges.merge(
       {
         targetUserId: body.targetUserId,
@@ -59,7 +63,7 @@ export class MergesController {
 
   @Get()
   @Needs('read')
-  async list(@CurrentCaller() caller: Caller, @Query() query: MergesQueryDto): Promise<object> {
+  async list(@CurrentCaller() caller: Caller, @Query() query: MergesQueryDto): Promise<MergePage> {
     const page = pageOf(query, byId);
     const filter = { entityId: caller.entityId, status: query.status, userId: query.userId };
     const rows = await this.views.list(filter, { ...page, limit: page.limit + 1 });
@@ -68,29 +72,32 @@ export class MergesController {
 
   @Get(':id')
   @Needs('read')
-  get(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<object> {
+  @Refuses('merge_not_found')
+  get(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<MergeAnswer> {
     return this.views.get(id, caller.entityId);
   }
 
   /** By another key than the requester's. */
   @Post(':id/approve')
   @HttpCode(200)
+  @Refuses('merge_not_found', 'merge_stale', 'same_requester')
   async approve(
     @CurrentAsking() asking: Asking,
     @Param('id') id: string,
     @Body() body: OptionalReasonDto,
-  ): Promise<object> {
+  ): Promise<MergeAnswer> {
     await this.merges.approve(id, asking.caller.entityId, asking.origin('admin', body.reason ?? null));
     return this.views.get(id, asking.caller.entityId);
   }
 
   @Post(':id/reject')
   @HttpCode(200)
+  @Refuses('merge_not_found', 'merge_stale')
   async reject(
     @CurrentAsking() asking: Asking,
     @Param('id') id: string,
     @Body() body: OptionalReasonDto,
-  ): Promise<object> {
+  ): Promise<MergeAnswer> {
     await this.merges.reject(id, asking.caller.entityId, asking.origin('admin', body.reason ?? null));
     return this.views.get(id, asking.caller.entityId);
   }
@@ -98,13 +105,15 @@ export class MergesController {
   /** Undoes this merge; the two are separated. */
   @Post(':id/revert')
   @HttpCode(200)
-  revert(@CurrentAsking() asking: Asking, @Param('id') id: string, @Body() body: ReasonDto): Promise<object> {
+  @Refuses('merge_not_found', 'merge_stale', 'merge_superseded', 'user_erased')
+  revert(@CurrentAsking() asking: Asking, @Param('id') id: string, @Body() body: ReasonDto): Promise<RevertAnswer> {
     return this.reverts.revert(id, asking.caller.entityId, asking.origin('admin', body.reason));
   }
 
   /** A participant has moved its data, or could not. */
   @Post(':id/acknowledgements')
   @HttpCode(204)
+  @Refuses('merge_not_found')
   async acknowledge(
     @CurrentCaller() caller: Caller,
     @Param('id') id: string,

@@ -1,6 +1,32 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { ApiExtension, DocumentBuilder, getSchemaPath, SwaggerModule } from '@nestjs/swagger';
+import type { RefusalCode } from '#identity';
+import { scopeKey } from '../access/authentication.guard.js';
+import { ProblemAnswer } from '../problem/problem.answers.dto.js';
+import { problems } from '../problem/problem-table.js';
+import { refusesKey } from '../problem/refuses.decorator.js';
+
+type Operation = NonNullable<OpenAPIObject['paths'][string]['get']> & Record<string, unknown>;
+type Method = (typeof methods)[number];
+
+const methods = ['get', 'put', 'post', 'delete'] as const;
+const createsKey = 'x-creates';
+
+/** Answers 201 where something new was made, and 200 where it was there. */
+export const CreatesOrChanges = (): MethodDecorator => ApiExtension(createsKey, true);
+
+const everywhere: readonly RefusalCode[] = ['invalid_request', 'internal', 'unavailable'];
+const withKey: readonly RefusalCode[] = ['unauthenticated', 'forbidden', 'rate_limited'];
+const withBody: readonly RefusalCode[] = ['payload_too_large', 'unsupported_media_type'];
+
+const idempotencyKey = {
+  name: 'Idempotency-Key',
+  in: 'header' as const,
+  required: false,
+  description: 'The same key with the same request answers what was answered first, with Idempotency-Replayed: true.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
 
 /** The API as a document, from the code. */
 export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
@@ -11,7 +37,60 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
     .addBearerAuth({ type: 'http', scheme: 'bearer' })
     .addSecurityRequirements('bearer')
     .build();
-  return SwaggerModule.createDocument(app, config);
+  const document = SwaggerModule.createDocument(app, config, { extraModels: [ProblemAnswer] });
+  for (const path of Object.values(document.paths))
+    for (const method of methods) {
+      const operation = path[method] as Operation | undefined;
+      if (operation !== undefined) complete(operation, method);
+    }
+  return document;
+}
+
+/** What no decorator has to repeat on every route: problems by status, the Idempotency-Key, what needs no API key. */
+function complete(operation: Operation, method: Method): void {
+  const isPublic = operation[scopeKey] === 'public';
+  const own = (operation[refusesKey] ?? []) as RefusalCode[];
+  const codes = new Set([...everywhere, ...own]);
+  if (isPublic) operation.security = [];
+  else for (const code of withKey) codes.add(code);
+  if (operation.requestBody !== undefined) for (const code of withBody) codes.add(code);
+  if (!isPublic && (method === 'post' || method === 'delete')) {
+    codes.add('idempotency_key_reused');
+    operation.parameters = [...(operation.parameters ?? []), idempotencyKey];
+  }
+  if (operation[createsKey] === true) {
+    const [created = { description: '' }, changed = created] = [operation.responses['201'], operation.responses['200']];
+    operation.responses['201'] = { ...changed, ...created, description: 'made' };
+    operation.responses['200'] = { ...created, ...changed, description: 'it was there' };
+  }
+  for (const [status, listed] of byStatus(codes)) operation.responses[status] = problemResponse(listed);
+  delete operation[refusesKey];
+  delete operation[createsKey];
+}
+
+function byStatus(codes: ReadonlySet<RefusalCode>): Map<string, RefusalCode[]> {
+  const found = new Map<string, RefusalCode[]>();
+  for (const code of codes) {
+    const status = String(problems[code].status);
+    found.set(status, [...(found.get(status) ?? []), code]);
+  }
+  return found;
+}
+
+function problemResponse(codes: readonly RefusalCode[]): Operation['responses'][string] {
+  return {
+    description: codes.map((code) => `\`${code}\`: ${problems[code].title}`).join('; '),
+    content: {
+      'application/problem+json': {
+        schema: {
+          allOf: [
+            { $ref: getSchemaPath(ProblemAnswer) },
+            { type: 'object', properties: { code: { enum: [...codes] } } },
+          ],
+        },
+      },
+    },
+  };
 }
 
 /** `GET /openapi.json` and a page at `/docs`, both offline. */

@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { Pushes } from '#identity';
 import type { PushQuery } from '#wechat';
 import { Needs } from '../access/authentication.guard.js';
+import { Refuses } from '../problem/refuses.decorator.js';
 
 /** Where the server keeps the Content-Type that WeChat sent: the body is taken as bytes whatever it says. */
 export const pushContentTypeHeader = 'x-wechat-push-content-type';
@@ -18,6 +19,7 @@ export class PushController {
   /** WeChat checks the URL when it is saved in the console. */
   @Get()
   @Header('content-type', 'text/plain; charset=utf-8')
+  @Refuses('app_not_found', 'push_signature_invalid')
   verify(@Param('appId') appId: string, @Req() request: FastifyRequest): Promise<string> {
     return this.pushes.verify(appId, queryOf(request));
   }
@@ -26,6 +28,7 @@ export class PushController {
   @Post()
   @HttpCode(200)
   @Header('content-type', 'text/plain; charset=utf-8')
+  @Refuses('app_not_found', 'push_signature_invalid', 'payload_too_large')
   async receive(@Param('appId') appId: string, @Req() request: FastifyRequest): Promise<string> {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const contentType = request.headers[pushContentTypeHeader];

@@ -5,6 +5,8 @@ import { ApiKeys, isUserId, Refusal } from '#identity';
 import { CurrentCaller, Needs } from '../access/authentication.guard.js';
 import { byId, paged, PageQueryDto, pageOf } from '../request/paging.js';
 import { ApiKeyRequestDto } from './registry.dto.js';
+import { ApiKeyMadeAnswer, ApiKeyPage } from './registry.answers.dto.js';
+import { Refuses } from '../problem/refuses.decorator.js';
 
 @ApiTags('Registry')
 @Controller('v1/api-keys')
@@ -14,7 +16,8 @@ export class ApiKeysController {
 
   /** Makes a key. `key` is shown this once: only its digest is kept. */
   @Post()
-  create(@CurrentCaller() caller: Caller, @Body() body: ApiKeyRequestDto): Promise<object> {
+  @Refuses('entity_not_found')
+  create(@CurrentCaller() caller: Caller, @Body() body: ApiKeyRequestDto): Promise<ApiKeyMadeAnswer> {
     const entityId = body.entityId ?? caller.entityId;
     if (caller.entityId !== null && entityId !== caller.entityId)
       throw new Refusal('entity_not_found', 'no such entity');
@@ -31,13 +34,14 @@ export class ApiKeysController {
   }
 
   @Get()
-  async list(@CurrentCaller() caller: Caller, @Query() query: PageQueryDto): Promise<object> {
+  async list(@CurrentCaller() caller: Caller, @Query() query: PageQueryDto): Promise<ApiKeyPage> {
     const page = pageOf(query, byId);
     return paged(await this.keys.list(caller.entityId, { ...page, limit: page.limit + 1 }), page.limit, ({ id }) => id);
   }
 
   @Delete(':id')
   @HttpCode(204)
+  @Refuses('api_key_not_found')
   async revoke(@CurrentCaller() caller: Caller, @Param('id') id: string): Promise<void> {
     if (!isUserId(id)) throw new Refusal('api_key_not_found', 'no such API key');
     await this.keys.revoke(id, caller.entityId);

@@ -6,6 +6,16 @@ import { Refusal, Registry } from '#identity';
 import { CurrentCaller, Needs } from '../access/authentication.guard.js';
 import { byName, paged, PageQueryDto, pageOf } from '../request/paging.js';
 import { AppDto, appIdPattern, NameDto, slug } from './registry.dto.js';
+import {
+  AppAnswer,
+  AppPage,
+  EntityAnswer,
+  EntityPage,
+  OpenPlatformAnswer,
+  OpenPlatformPage,
+} from './registry.answers.dto.js';
+import { Refuses } from '../problem/refuses.decorator.js';
+import { CreatesOrChanges } from '../operation/openapi.js';
 
 /** Entities, their Open Platform accounts and their apps. */
 @ApiTags('Registry')
@@ -17,35 +27,39 @@ export class RegistryController {
   /** Registers or renames an entity. */
   @Put(':entityId')
   @Needs('operator')
+  @CreatesOrChanges()
   async putEntity(
     @Param('entityId') entityId: string,
     @Body() body: NameDto,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<object> {
+  ): Promise<EntityAnswer> {
     return answer(reply, await this.registry.putEntity(named(slug, 'entityId', entityId), body.name), entityView);
   }
 
   @Get()
-  async entities(@CurrentCaller() caller: Caller, @Query() query: PageQueryDto): Promise<object> {
+  async entities(@CurrentCaller() caller: Caller, @Query() query: PageQueryDto): Promise<EntityPage> {
     const page = pageOf(query, byName);
     const rows = await this.registry.entities({ ...page, limit: page.limit + 1 }, caller.entityId);
     return paged(rows.map(entityView), page.limit, (entity) => entity.entityId);
   }
 
   @Get(':entityId')
-  async entity(@CurrentCaller() caller: Caller, @Param('entityId') entityId: string): Promise<object> {
+  @Refuses('entity_not_found')
+  async entity(@CurrentCaller() caller: Caller, @Param('entityId') entityId: string): Promise<EntityAnswer> {
     return entityView(await this.registry.entity(own(caller, entityId)));
   }
 
   /** Registers or renames an Open Platform account: a namespace of unionIds. */
   @Put(':entityId/open-platforms/:openPlatformId')
+  @CreatesOrChanges()
+  @Refuses('entity_not_found')
   async putOpenPlatform(
     @CurrentCaller() caller: Caller,
     @Param('entityId') entityId: string,
     @Param('openPlatformId') openPlatformId: string,
     @Body() body: NameDto,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<object> {
+  ): Promise<OpenPlatformAnswer> {
     const entity = own(caller, entityId);
     const id = named(slug, 'openPlatformId', openPlatformId);
     return answer(reply, await this.registry.putOpenPlatform(entity, id, body.name), (row) =>
@@ -54,11 +68,12 @@ export class RegistryController {
   }
 
   @Get(':entityId/open-platforms')
+  @Refuses('entity_not_found')
   async openPlatforms(
     @CurrentCaller() caller: Caller,
     @Param('entityId') entityId: string,
     @Query() query: PageQueryDto,
-  ): Promise<object> {
+  ): Promise<OpenPlatformPage> {
     const entity = own(caller, entityId);
     const page = pageOf(query, byName);
     const rows = await this.registry.openPlatforms(entity, { ...page, limit: page.limit + 1 });
@@ -70,45 +85,50 @@ export class RegistryController {
   }
 
   @Get(':entityId/open-platforms/:openPlatformId')
+  @Refuses('entity_not_found', 'open_platform_not_found')
   async openPlatform(
     @CurrentCaller() caller: Caller,
     @Param('entityId') entityId: string,
     @Param('openPlatformId') openPlatformId: string,
-  ): Promise<object> {
+  ): Promise<OpenPlatformAnswer> {
     const entity = own(caller, entityId);
     return openPlatformView(entity, await this.registry.openPlatform(entity, openPlatformId));
   }
 
   /** Registers or changes an app. A changed openPlatformId declares a rebind. */
   @Put(':entityId/apps/:appId')
+  @CreatesOrChanges()
+  @Refuses('entity_not_found', 'open_platform_not_found', 'app_id_taken')
   async putApp(
     @CurrentCaller() caller: Caller,
     @Param('entityId') entityId: string,
     @Param('appId') appId: string,
     @Body() body: AppDto,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<object> {
+  ): Promise<AppAnswer> {
     const entity = own(caller, entityId);
     return answer(reply, await this.registry.putApp(entity, named(appIdPattern, 'appId', appId), body), appView);
   }
 
   @Get(':entityId/apps')
+  @Refuses('entity_not_found')
   async apps(
     @CurrentCaller() caller: Caller,
     @Param('entityId') entityId: string,
     @Query() query: PageQueryDto,
-  ): Promise<object> {
+  ): Promise<AppPage> {
     const page = pageOf(query, byName);
     const rows = await this.registry.apps(own(caller, entityId), { ...page, limit: page.limit + 1 });
     return paged(rows.map(appView), page.limit, (app) => app.appId);
   }
 
   @Get(':entityId/apps/:appId')
+  @Refuses('entity_not_found', 'app_not_found')
   async app(
     @CurrentCaller() caller: Caller,
     @Param('entityId') entityId: string,
     @Param('appId') appId: string,
-  ): Promise<object> {
+  ): Promise<AppAnswer> {
     return appView(await this.registry.app(own(caller, entityId), appId));
   }
 }
@@ -128,22 +148,19 @@ function named(pattern: RegExp, path: string, value: string): string {
   return value;
 }
 
-function answer<T>(reply: FastifyReply, put: { created: boolean; value: T }, view: (value: T) => object): object {
+function answer<T, View>(reply: FastifyReply, put: { created: boolean; value: T }, view: (value: T) => View): View {
   void reply.status(put.created ? 201 : 200);
   return view(put.value);
 }
 
-function entityView({ id, name, createdAt, updatedAt }: Named): { entityId: string; [field: string]: unknown } {
+function entityView({ id, name, createdAt, updatedAt }: Named): EntityAnswer {
   return { id, entityId: id, name, createdAt, updatedAt };
 }
 
-function openPlatformView(
-  entityId: string,
-  { id, name, createdAt, updatedAt }: Named,
-): { openPlatformId: string; [field: string]: unknown } {
+function openPlatformView(entityId: string, { id, name, createdAt, updatedAt }: Named): OpenPlatformAnswer {
   return { id, openPlatformId: id, entityId, name, createdAt, updatedAt };
 }
 
-function appView({ id, ...app }: AppView): { appId: string; [field: string]: unknown } {
+function appView({ id, ...app }: AppView): AppAnswer {
   return { id, appId: id, ...app };
 }

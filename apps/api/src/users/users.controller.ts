@@ -5,6 +5,15 @@ import { Users } from '#identity';
 import { CurrentCaller, Needs } from '../access/authentication.guard.js';
 import { byId, byNumber, paged, pageOf } from '../request/paging.js';
 import { HistoryQueryDto, OpenIdQueryDto, UserLookupDto, UserQueryDto, UsersQueryDto } from './users.dto.js';
+import {
+  HistoryPage,
+  OpenIdAnswer,
+  UserFoundAnswer,
+  UserLookupAnswer,
+  UserPage,
+  UserThenAnswer,
+} from './users.answers.dto.js';
+import { Refuses } from '../problem/refuses.decorator.js';
 
 @ApiTags('Users')
 @Controller('v1/users')
@@ -14,7 +23,7 @@ export class UsersController {
 
   /** Live users, by any of their marks. Items come without their identities. */
   @Get()
-  async list(@CurrentCaller() caller: Caller, @Query() query: UsersQueryDto): Promise<object> {
+  async list(@CurrentCaller() caller: Caller, @Query() query: UsersQueryDto): Promise<UserPage> {
     const page = pageOf(query, byId);
     const users = await this.users.list({
       unionId: query.unionId,
@@ -35,17 +44,18 @@ export class UsersController {
   /** Whom many ids lead to, one answer per question, in order. */
   @Post('lookup')
   @HttpCode(200)
-  async lookup(@CurrentCaller() caller: Caller, @Body() body: UserLookupDto): Promise<object> {
+  async lookup(@CurrentCaller() caller: Caller, @Body() body: UserLookupDto): Promise<UserLookupAnswer> {
     return { results: await this.users.lookup(body.ids, caller.entityId) };
   }
 
   /** The live user that this id leads to, however often it was merged; 410 for an erased one. */
   @Get(':userId')
+  @Refuses('user_not_found', 'user_erased')
   async user(
     @CurrentCaller() caller: Caller,
     @Param('userId') userId: string,
     @Query() query: UserQueryDto,
-  ): Promise<object> {
+  ): Promise<UserFoundAnswer | UserThenAnswer> {
     if (query.asOf !== undefined) return this.users.asOf(userId, caller.entityId, new Date(query.asOf));
     const user = await this.users.live(userId, caller.entityId);
     return user.id === userId ? user : { requestedUserId: userId, ...user };
@@ -53,11 +63,12 @@ export class UsersController {
 
   /** What happened to this id, newest first: who, why, when, before, after, on what evidence. */
   @Get(':userId/history')
+  @Refuses('user_not_found')
   async history(
     @CurrentCaller() caller: Caller,
     @Param('userId') userId: string,
     @Query() query: HistoryQueryDto,
-  ): Promise<object> {
+  ): Promise<HistoryPage> {
     const page = pageOf(query, byNumber);
     const { items, keys } = await this.users.history(userId, caller.entityId, {
       includeMerged: query.include === 'merged',
@@ -71,11 +82,12 @@ export class UsersController {
 
   /** The person's openId in a sibling app: what one needs to send them a message there. */
   @Get(':userId/openid')
+  @Refuses('user_not_found', 'user_erased', 'identity_not_found')
   openId(
     @CurrentCaller() caller: Caller,
     @Param('userId') userId: string,
     @Query() query: OpenIdQueryDto,
-  ): Promise<object> {
+  ): Promise<OpenIdAnswer> {
     return this.users.openIdIn(userId, query.appId, caller.entityId);
   }
 }

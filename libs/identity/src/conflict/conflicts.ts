@@ -16,7 +16,8 @@ export interface ConflictView {
   readonly unionId: string;
   readonly openPlatformId: string;
   readonly likelyCause: string;
-  readonly evidence: unknown;
+  /** What was seen when it opened. */
+  readonly evidence: readonly object[];
   readonly decision: string | null;
   readonly decidedBy: string | null;
   readonly decidedAt: Date | null;
@@ -61,5 +62,9 @@ export class Conflicts {
 type Row = NonNullable<Awaited<ReturnType<Database['prisma']['conflict']['findFirst']>>>;
 
 function view({ entityId: _entityId, count, ...row }: Row): ConflictView {
-  return { ...row, count: Number(count) };
+  return { ...row, count: Number(count), evidence: Array.isArray(row.evidence) ? row.evidence.filter(isObject) : [] };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

@@ -13,6 +13,17 @@ export interface Diagnosis {
   readonly findings: readonly Finding[];
 }
 
+export interface AppDiagnosis extends Diagnosis {
+  readonly counts: {
+    readonly identities: number;
+    readonly withUnionId: number;
+    readonly withoutUnionId: number;
+    readonly byReason: Readonly<Record<string, number>>;
+    readonly notFollowing: number;
+    readonly openConflicts: number;
+  };
+}
+
 /** Why there is no unionId, or a wrong one: from what the service has seen, without asking anybody. */
 @Injectable()
 export class Diagnoses {
@@ -31,7 +42,7 @@ export class Diagnoses {
     return { status, findings: codes.map((code) => finding(code, language)) };
   }
 
-  async app(appId: string, entityId: string | null, language: Language): Promise<Diagnosis & { counts: object }> {
+  async app(appId: string, entityId: string | null, language: Language): Promise<AppDiagnosis> {
     const app = await this.factsOf(appId, entityId, 'app_not_found');
     const codes = diagnoseApp(app);
     const { identities, withUnionId, pending, notFollowing, openConflicts } = app;

@@ -4,9 +4,27 @@ import { Fingerprints } from '../access/fingerprints.js';
 import { Changes } from '../change/changes.js';
 import type { Origin } from '../change/world.js';
 import { isUserId } from '../lookup/users.js';
+import type { AcknowledgementView } from '../participant/participants.js';
 import { Participants } from '../participant/participants.js';
 import { Refusal } from '../problem.js';
 import { eraseUser } from './erase-user.js';
+
+/** How much was destroyed. */
+export interface Destroyed {
+  readonly identities: number;
+  readonly unionIds: number;
+  readonly aliases: number;
+}
+
+export interface ErasureView {
+  readonly id: string;
+  readonly userId: string;
+  readonly reason: string | null;
+  readonly actor: string;
+  readonly requestedAt: Date;
+  readonly destroyed: Destroyed;
+  readonly acknowledgements: readonly AcknowledgementView[];
+}
 
 /**
  * Destroys a person's data. When it returns, the id answers erased for ever, every alias included, and no look-up finds
@@ -35,13 +53,15 @@ export class Erasures {
     });
   }
 
-  async get(id: string, entityId: string | null): Promise<object> {
+  async get(id: string, entityId: string | null): Promise<ErasureView> {
     const row = isUserId(id)
       ? await this.database.prisma.erasure.findFirst({ where: { id, ...(entityId === null ? {} : { entityId }) } })
       : null;
     if (row === null) throw new Refusal('erasure_not_found', 'no such erasure');
     const { userId, reason, actor, requestedAt, destroyed } = row;
-    return { id, userId, reason, actor, requestedAt, destroyed, acknowledgements: await this.participants.of(id) };
+    const acknowledgements = await this.participants.of(id);
+    // Written by eraseUser.
+    return { id, userId, reason, actor, requestedAt, destroyed: destroyed as unknown as Destroyed, acknowledgements };
   }
 
   private async earlier(userId: string): Promise<string> {

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { UserState } from '#events';
 import type { HistoryRow, UserFilter, UserView } from '#store';
 import { Database, listUsers, readHistory, readIdentities, readStateAsOf, readUsers } from '#store';
 import { Refusal } from '../problem.js';
@@ -11,6 +12,21 @@ export interface LiveUser {
   readonly createdAt: string;
   readonly unionIds: UserView['unionIds'];
   readonly identities: UserView['identities'];
+}
+
+/** One audit entry: one version step. */
+export interface HistoryEntry {
+  readonly userId: string;
+  readonly version: number;
+  readonly at: string;
+  readonly action: string;
+  readonly actor: string;
+  readonly cause: string;
+  readonly reason: string | null;
+  readonly requestId: string | null;
+  readonly before: UserState | null;
+  readonly after: UserState | null;
+  readonly evidence: object | null;
 }
 
 export type LookupStatus = 'live' | 'merged' | 'erased' | 'unknown';
@@ -37,7 +53,7 @@ export class Users {
   }
 
   /** That id's own state at a moment, also of one merged away since. */
-  async asOf(userId: string, entityId: string | null, at: Date): Promise<object> {
+  async asOf(userId: string, entityId: string | null, at: Date): Promise<UserState> {
     const now = isUserId(userId) ? (await readUsers(this.database, [userId], entityId)).get(userId) : undefined;
     if (now === undefined) throw new Refusal('user_not_found', 'no such user');
     if (now.status === 'erased' && now.id === userId)
@@ -101,7 +117,7 @@ export class Users {
     userId: string,
     entityId: string | null,
     page: { includeMerged: boolean; after: number | null; limit: number },
-  ): Promise<{ items: object[]; keys: number[] }> {
+  ): Promise<{ items: HistoryEntry[]; keys: number[] }> {
     const view = isUserId(userId) ? (await readUsers(this.database, [userId], entityId)).get(userId) : undefined;
     if (view === undefined) throw new Refusal('user_not_found', 'no such user');
     const rows = await readHistory(this.database, { userId, ...page });
@@ -110,7 +126,7 @@ export class Users {
   }
 }
 
-function entry(row: HistoryRow, emptied: boolean): object {
+function entry(row: HistoryRow, emptied: boolean): HistoryEntry {
   return {
     userId: row.user_id,
     version: row.version,

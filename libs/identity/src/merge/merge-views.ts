@@ -1,8 +1,38 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '#store';
 import { isUserId } from '../lookup/users.js';
+import type { AcknowledgementView } from '../participant/participants.js';
 import { Participants } from '../participant/participants.js';
 import { Refusal } from '../problem.js';
+
+export type MergeStatus = 'pending_consent' | 'pending_approval' | 'merged' | 'reverted' | 'rejected' | 'stale';
+
+export interface MergeListed {
+  readonly id: string;
+  readonly entityId: string;
+  readonly sourceUserId: string;
+  readonly targetUserId: string;
+  readonly status: MergeStatus;
+  readonly automatic: boolean;
+  readonly reason: string | null;
+  readonly requestedBy: string;
+  readonly decidedBy: string | null;
+  readonly allowDifferent: boolean;
+  readonly evidence: object | null;
+  readonly movedIdentities: readonly { readonly appId: string; readonly openId: string; readonly linkedAt: string }[];
+  readonly movedUnionIds: readonly { readonly openPlatformId: string; readonly unionId: string }[];
+  readonly sourceVersion: number | null;
+  readonly targetVersion: number | null;
+  readonly requestedAt: Date;
+  readonly mergedAt: Date | null;
+  readonly revertedAt: Date | null;
+  readonly revertReason: string | null;
+  readonly revertedBy: string | null;
+}
+
+export interface MergeView extends MergeListed {
+  readonly acknowledgements: readonly AcknowledgementView[];
+}
 
 /** Merges as they are looked up: state, parties, what moved, who, why, acknowledgements. */
 @Injectable()
@@ -15,7 +45,7 @@ export class MergeViews {
   async list(
     filter: { entityId: string | null; status?: string | undefined; userId?: string | undefined },
     page: { after: string | null; limit: number },
-  ): Promise<(object & { id: string })[]> {
+  ): Promise<MergeListed[]> {
     const { entityId, status, userId } = filter;
     const rows = await this.database.prisma.merge.findMany({
       where: {
@@ -30,7 +60,7 @@ export class MergeViews {
     return rows.map(view);
   }
 
-  async get(id: string, entityId: string | null): Promise<object> {
+  async get(id: string, entityId: string | null): Promise<MergeView> {
     const row = isUserId(id)
       ? await this.database.prisma.merge.findFirst({ where: { id, ...(entityId === null ? {} : { entityId }) } })
       : null;
@@ -41,9 +71,11 @@ export class MergeViews {
 
 type Row = NonNullable<Awaited<ReturnType<Database['prisma']['merge']['findFirst']>>>;
 
-function view(row: Row): { id: string; [field: string]: unknown } {
+function view(row: Row): MergeListed {
   const { sourceVersion, targetVersion, sourceCreatedAt: _source, targetCreatedAt: _target, ...rest } = row;
-  return { ...rest, sourceVersion: asNumber(sourceVersion), targetVersion: asNumber(targetVersion) };
+  // The shape of the json columns and of the status is what libs/identity wrote.
+  const shown = { ...rest, sourceVersion: asNumber(sourceVersion), targetVersion: asNumber(targetVersion) };
+  return shown as unknown as MergeListed;
 }
 
 function asNumber(version: bigint | null): number | null {

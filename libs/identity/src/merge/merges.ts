@@ -30,6 +30,21 @@ export interface MergeOutcome {
   readonly [detail: string]: unknown;
 }
 
+export interface MergePreview {
+  readonly targetUserId: string;
+  readonly results: readonly {
+    readonly sourceUserId: string;
+    readonly outcome: 'would_merge' | 'already_merged' | 'refused';
+    readonly mergedInto?: string;
+    readonly code?: string;
+    /** What would move. */
+    readonly identities: number;
+    readonly unionIds: number;
+  }[];
+  readonly identitiesAfter: number;
+  readonly previewToken: string;
+}
+
 export const sourcesMax = 100;
 
 /** Merging by hand: preview, request, approve, reject. Reverting is in revert.ts. */
@@ -42,7 +57,7 @@ export class Merges {
   ) {}
 
   /** What would happen, per source. Changes nothing; the token fails once the world changed. */
-  async preview(request: MergeRequest): Promise<object> {
+  async preview(request: MergeRequest): Promise<MergePreview> {
     refuseMalformed(request);
     return this.changes.rehearse(locks(request), (world) => {
       const target = liveTarget(world, request);

@@ -12,6 +12,16 @@ export interface ParticipantSettings {
   readonly overdueAfterSeconds: number | undefined;
 }
 
+export interface ParticipantView {
+  readonly name: string;
+  readonly entityId: string;
+  readonly acknowledges: readonly ('merge' | 'erasure')[];
+  readonly consents: readonly 'merge'[];
+  readonly answerWithinSeconds: number;
+  readonly overdueAfterSeconds: number;
+  readonly createdAt: Date;
+}
+
 export interface AcknowledgementView {
   readonly participant: string;
   readonly kind: AcknowledgedKind;
@@ -47,10 +57,10 @@ export class Participants {
     entityId: string,
     name: string,
     settings: ParticipantSettings,
-  ): Promise<{ created: boolean; value: object }> {
+  ): Promise<{ created: boolean; value: ParticipantView }> {
     const entity = await this.database.prisma.entity.findUnique({ where: { id: entityId } });
     if (entity === null) throw new Refusal('entity_not_found', 'no such entity');
-    const [row] = await this.database.query<Record<string, unknown> & { created: boolean }>({
+    const [row] = await this.database.query<ParticipantView & Record<string, unknown> & { created: boolean }>({
       text: `INSERT INTO participant (entity_id, name, acknowledges, consents, answer_within_seconds, overdue_after_seconds)
         VALUES ($1, $2, $3, $4, coalesce($5, 86400), coalesce($6, 86400))
         ON CONFLICT (entity_id, name) DO UPDATE SET acknowledges = excluded.acknowledges, consents = excluded.consents,
