@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import type { Portion, SnapshotCursor } from '../libs/store/src/index.js';
 import { Database, decodeCursor, encodeCursor, journalStart, readFeed, readPortion } from '../libs/store/src/index.js';
 import { type Database as TestDatabase, freshDatabase } from './harness/database.js';
+import { randomOf } from './harness/random.js';
 import { connect, createUsers, lock, step } from './relay-people.js';
 
 /** What a reader was given, in the order it was given. */
@@ -15,17 +16,6 @@ interface Reader {
   readonly told: Told[];
   /** One look; true while there is more at once. */
   look(): Promise<boolean>;
-}
-
-/** mulberry32: the same seed, the same choices. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
 
 /** Lets writers stand still until the readers have looked a few times more. */

@@ -43,7 +43,20 @@ function adapterFor(): FastifyAdapter {
 
 /** Such as `%ff` in a path: no filter of Nest's sees what Fastify cannot even route. */
 function answerUnroutable(_error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const problem = problemOf(new Refusal('invalid_request', 'the URL could not be read'), request.id);
+  refuseUrl('the URL could not be read', request, reply);
+}
+
+/** No id has control characters, PostgreSQL cannot even be asked for U+0000, and logs would be broken by line ends. */
+function refuseControlCharacters(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+  if (/\p{Cc}/u.test(Object.values(request.params ?? {}).join(''))) {
+    refuseUrl('the path holds control characters', request, reply);
+    return;
+  }
+  done();
+}
+
+function refuseUrl(message: string, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = problemOf(new Refusal('invalid_request', message), request.id);
   const headers = { 'x-request-id': request.id, 'content-type': 'application/problem+json; charset=utf-8' };
   // Already a text: this early no serializer has been set up for objects.
   void reply.status(problem.status).headers(headers).send(JSON.stringify(problem));
@@ -92,6 +105,7 @@ export async function createApi(
     void reply.header('x-request-id', request.id);
     done();
   });
+  fastify.addHook('onRequest', refuseControlCharacters);
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';
     metrics.request(request.method, route, reply.statusCode, reply.elapsedTime / 1000);

@@ -1,5 +1,5 @@
 import { Controller, Get, Headers, Query, Req, Res } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsIn, IsOptional, IsString, Matches, Max, Min, IsInt } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -10,6 +10,7 @@ import type { FeedItem, FeedQuery } from '#store';
 import { Database, decodeCursor, envelopeOf, followFeed, readFeed } from '#store';
 import { CurrentCaller, Needs } from '../access/authentication.guard.js';
 import { EventStreams } from './event-streams.js';
+import { EventPage } from './events.answers.dto.js';
 
 const list = ({ value }: { value: unknown }): unknown => (typeof value === 'string' ? value.split(',') : value);
 const number = ({ value }: { value: unknown }): unknown =>
@@ -53,6 +54,7 @@ export class EventsController {
 
   /** The event log for consumers without Kafka, in structured CloudEvents; `Accept: text/event-stream` streams it. */
   @Get()
+  @ApiOkResponse({ type: EventPage })
   async events(
     @CurrentCaller() caller: Caller,
     @Query() query: EventsQueryDto,

@@ -1,11 +1,14 @@
-import { ArrayMaxSize, ArrayMinSize, IsArray, IsString, Matches, ValidateNested } from 'class-validator';
+import { ApiProperty } from '@nestjs/swagger';
+import { ArrayMaxSize, ArrayMinSize, IsArray, IsObject, IsString, Matches, ValidateNested } from 'class-validator';
 import { Type } from 'class-transformer';
+import { ObservationDto } from '#identity';
 
 export class ResolveBatchDto {
   /** 1–1000 observations, each as for `POST /v1/identities/resolve`. One bad item spoils no other. */
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(1000)
+  @ApiProperty({ type: [ObservationDto] })
   items: object[];
 }
 
@@ -23,6 +26,7 @@ export class IdentityLookupDto {
   @IsArray()
   @ArrayMinSize(1)
   @ArrayMaxSize(1000)
+  @IsObject({ each: true })
   @ValidateNested({ each: true })
   @Type(() => IdentityRefDto)
   identities: IdentityRefDto[];

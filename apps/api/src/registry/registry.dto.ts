@@ -4,6 +4,7 @@ import {
   IsBoolean,
   IsIn,
   IsISO8601,
+  IsObject,
   IsOptional,
   IsString,
   Matches,
@@ -64,6 +65,7 @@ export class AppDto {
 
   /** Message push settings; kept sealed, never returned. */
   @ValidateIf((app: AppDto) => app.push !== undefined)
+  @IsObject()
   @ValidateNested()
   @Type(() => PushDto)
   push?: PushDto;

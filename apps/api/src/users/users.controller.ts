@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiExtraModels, ApiOkResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import type { Caller } from '#identity';
 import { Users } from '#identity';
 import { CurrentCaller, Needs } from '../access/authentication.guard.js';
@@ -51,6 +51,10 @@ export class UsersController {
   /** The live user that this id leads to, however often it was merged; 410 for an erased one. */
   @Get(':userId')
   @Refuses('user_not_found', 'user_erased')
+  @ApiExtraModels(UserFoundAnswer, UserThenAnswer)
+  @ApiOkResponse({
+    schema: { anyOf: [{ $ref: getSchemaPath(UserFoundAnswer) }, { $ref: getSchemaPath(UserThenAnswer) }] },
+  })
   async user(
     @CurrentCaller() caller: Caller,
     @Param('userId') userId: string,
