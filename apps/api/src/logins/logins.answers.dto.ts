@@ -16,3 +16,21 @@ export class KeysAnswer {
   @ApiProperty({ type: [Object] })
   keys: readonly object[];
 }
+
+/** Everything issued to `userId` before `issuedBefore`, or the one token `jti`. */
+export class RevocationAnswer {
+  userId?: string;
+  issuedBefore?: string;
+  jti?: string;
+  /** When the last token it can mean has expired: the entry leaves the list. */
+  expiresAt: string;
+}
+
+export class RevocationsAnswer {
+  @ApiProperty({ type: [RevocationAnswer] })
+  items: readonly RevocationAnswer[];
+  /** Never null: what to ask with next. */
+  nextCursor: string;
+  /** Ask again at once. */
+  hasMore: boolean;
+}

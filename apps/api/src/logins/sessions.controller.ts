@@ -3,6 +3,8 @@ import { ApiTags } from '@nestjs/swagger';
 import type { Caller } from '#identity';
 import { Refusal, Revocations } from '#identity';
 import { CurrentCaller, Needs } from '../access/authentication.guard.js';
+import { Refuses } from '../problem/refuses.decorator.js';
+import { RevocationAnswer, RevocationsAnswer } from './logins.answers.dto.js';
 import { RevocationRequestDto, RevocationsQueryDto } from './sessions.dto.js';
 
 /** Sessions that count no more though they have not expired. */
@@ -18,7 +20,8 @@ export class SessionsController {
    */
   @Post()
   @HttpCode(200)
-  revoke(@CurrentCaller() caller: Caller, @Body() body: RevocationRequestDto): Promise<object> {
+  @Refuses('user_not_found', 'user_erased', 'entity_not_found')
+  revoke(@CurrentCaller() caller: Caller, @Body() body: RevocationRequestDto): Promise<RevocationAnswer> {
     const { userId, jti } = body;
     if ((userId === undefined) === (jti === undefined)) throw invalid('userId', 'either userId or jti is needed');
     if (userId !== undefined) return this.revocations.revokeUser(userId.toLowerCase(), caller.entityId);
@@ -35,7 +38,7 @@ export class SessionsController {
    */
   @Get()
   @Needs('read')
-  list(@CurrentCaller() caller: Caller, @Query() query: RevocationsQueryDto): Promise<object> {
+  list(@CurrentCaller() caller: Caller, @Query() query: RevocationsQueryDto): Promise<RevocationsAnswer> {
     return this.revocations.list(query.since ?? null, caller.entityId);
   }
 }
