@@ -376,6 +376,25 @@ describe('Changes by hand', () => {
     });
   });
 
+  it('erases a person without taking from others what was given to them', async () => {
+    const unionId = fresh('u');
+    const [a, b] = [await born('a1'), await born('a2', unionId)];
+    await merged(a.id, b.id);
+    const given = { identities: [{ appId: 'a2', openId: b.openId }], reason: 'spec' };
+    const other = ok(await acme.anyone().post(`/v1/users/${b.id}/split`, given)).body;
+    // The other side of a conflict keeps its unionId, too.
+    const owner = await born('a3', fresh('u'));
+    const [key] = (await acme.user(owner.id)).body.unionIds;
+    const inConflict = await acme.resolved('a3', fresh('o'), key?.unionId);
+    expect(inConflict.outcome).toBe('conflict');
+    ok(await acme.anyone().delete(`/v1/users/${b.id}?reason=spec`));
+    ok(await acme.anyone().delete(`/v1/users/${inConflict.user.id}?reason=spec`));
+    expect((await acme.user(other.id)).body.identities).toMatchObject([{ appId: 'a2', openId: b.openId }]);
+    expect(await brokenInvariants(acme.database)).toEqual([]);
+    const [entry] = (await acme.operator.get(`/v1/users/${owner.id}/history`)).body.items;
+    expect(entry.after.unionIds).toEqual([key]);
+  });
+
   it('shows who has to confirm a merge and who has', async () => {
     ok(await acme.operator.put('/v1/participants/points', { entityId: 'acme', acknowledges: ['merge'] }));
     const [a, b] = [await born(), await born('a2')];

@@ -8,6 +8,10 @@ interface Command {
 }
 
 const commands: Readonly<Record<string, Command>> = {
+  audit: {
+    about: 'audit trail: verify that nothing was changed past the service',
+    load: () => import('./cli/audit.js'),
+  },
   keys: { about: 'signing keys of sessions: list, rotate, withdraw', load: () => import('./cli/keys.js') },
 };
 

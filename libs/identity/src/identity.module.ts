@@ -9,6 +9,7 @@ import { SharedAppTokens } from './app-token/shared-app-tokens.js';
 import { Fingerprints } from './access/fingerprints.js';
 import { Idempotency } from './access/idempotency.js';
 import { Sealer } from './access/sealer.js';
+import { JournalSeals } from './audit/journal-seals.js';
 import { Changes } from './change/changes.js';
 import { Conflicts } from './conflict/conflicts.js';
 import { ConflictDecisions } from './conflict/decisions.js';
@@ -82,6 +83,7 @@ export class IdentityModule {
       Pushes,
       PushWorker,
       FollowerLookups,
+      JournalSeals,
     ];
     const keys = new ApiKeys(options.database, options.operatorKey);
     return {

@@ -49,3 +49,4 @@ export { Diagnoses } from './diagnosis/diagnoses.js';
 export type { Diagnosis } from './diagnosis/diagnoses.js';
 export { languageOf } from './diagnosis/findings.js';
 export { Explanations } from './explain/explanations.js';
+export { JournalSeals } from './audit/journal-seals.js';

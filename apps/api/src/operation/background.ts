@@ -1,7 +1,16 @@
 import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
-import { AppReview, FollowerLookups, Idempotency, LoginCodes, PushWorker, Revocations, SigningKeys } from '#identity';
+import {
+  AppReview,
+  FollowerLookups,
+  Idempotency,
+  JournalSeals,
+  LoginCodes,
+  PushWorker,
+  Revocations,
+  SigningKeys,
+} from '#identity';
 
 interface Task {
   readonly name: string;
@@ -26,6 +35,7 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
     revocations: Revocations,
     private readonly pushes: PushWorker,
     private readonly lookups: FollowerLookups,
+    private readonly seals: JournalSeals,
     @Inject('logger') private readonly logger: Logger,
   ) {
     this.tasks = [
@@ -37,6 +47,8 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
       { name: 'rotation of signing keys', everyMs: 5_000, run: () => signingKeys.rotateByAge() },
       { name: 'sweep of signing keys', everyMs: 600_000, run: () => signingKeys.sweep() },
       { name: 'sweep of session revocations', everyMs: 600_000, run: () => revocations.sweep() },
+      // Until it is sealed an entry could be changed unseen; an idle look costs one probe of an index.
+      { name: 'sealing of the journal', everyMs: 1_000, run: () => seals.run() },
       { name: 'sweep of login codes', everyMs: 60_000, run: () => codes.sweep() },
       { name: 'sweep of idempotency keys', everyMs: 600_000, run: () => idempotency.sweep() },
     ];
@@ -51,7 +63,8 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
     for (const timer of this.timers.values()) clearTimeout(timer);
     await Promise.all(this.running.values());
     // The next replica need not wait for our leases.
-    await Promise.all([this.pushes.stop(), this.lookups.stop()].map((stopped) => stopped.catch(() => undefined)));
+    const stops = [this.pushes.stop(), this.lookups.stop(), this.seals.stop()];
+    await Promise.all(stops.map((stopped) => stopped.catch(() => undefined)));
   }
 
   private schedule(task: Task): void {

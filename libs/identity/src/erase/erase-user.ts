@@ -1,5 +1,5 @@
 import type { Transaction } from '#store';
-import { forget, readAliases, readPersonalTexts, revokeUserSessions } from '#store';
+import { forget, readAliases, revokeUserSessions } from '#store';
 import type { Fingerprints } from '../access/fingerprints.js';
 import type { HeldUser, Origin, World } from '../change/world.js';
 import { sessionSeconds } from '../login/sessions.js';
@@ -16,9 +16,8 @@ export async function eraseUser(
   const aliases = await readAliases(transaction, user.id);
   const userIds = [user.id, ...aliases];
   const destroyed = { identities: user.identities.length, unionIds: user.unionKeys.length, aliases: aliases.length };
-  const held = [...user.identities.map(({ openId }) => openId), ...user.unionKeys.map(({ unionId }) => unionId)];
-  const personalTexts = [...new Set([...held, ...(await readPersonalTexts(transaction, userIds))])];
-  await forget(transaction, { entityId: user.entityId, userIds, personalTexts });
+  const { entityId, identities, unionKeys } = user;
+  const redacted = await forget(transaction, { entityId, userIds, identities, unionKeys });
   for (const identity of user.identities) {
     const fingerprint = fingerprints.of(identity.appId, identity.openId);
     world.write('departed', { fingerprint, at: world.now, erased: true });
@@ -29,9 +28,18 @@ export async function eraseUser(
   const erasureId = world.newId();
   world.step(user, 'identity.UserErased.v1', { erasureId }, { ...origin, reason: null }, null);
   await transaction.query({
-    text: `INSERT INTO erasure (id, entity_id, user_id, reason, actor, requested_at, destroyed)
-      VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-    values: [erasureId, user.entityId, user.id, origin.reason, origin.actor, world.now, JSON.stringify(destroyed)],
+    text: `INSERT INTO erasure (id, entity_id, user_id, reason, actor, requested_at, destroyed, redacted)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    values: [
+      erasureId,
+      user.entityId,
+      user.id,
+      origin.reason,
+      origin.actor,
+      world.now,
+      JSON.stringify(destroyed),
+      redacted,
+    ],
   });
   await revokeUserSessions(transaction, { entityId: user.entityId, userIds, sessionSeconds });
   await expectAcknowledgements(transaction, user.entityId, 'erasure', erasureId, world.now);
