@@ -36,7 +36,7 @@ describe('The event contract', () => {
     const names = schemaFiles.map(schemaName).filter((name) => name.startsWith('identity.'));
     expect(names.toSorted()).toEqual([...eventTypes].toSorted());
     expect(userEventTypes).toHaveLength(11);
-    expect(eventTypes).toHaveLength(19);
+    expect(eventTypes).toHaveLength(20);
   });
 
   it('has TypeScript that was written from the schemas as they are', () => {

@@ -20,6 +20,7 @@ export const noticeTypes = [
   'identity.ConflictOpened.v1',
   'identity.ConflictResolved.v1',
   'identity.MergeProposed.v1',
+  'identity.AcknowledgementOverdue.v1',
   'identity.SubscriptionChanged.v1',
   'identity.ConsentRevoked.v1',
   'identity.ProfileCleared.v1',

@@ -23,7 +23,11 @@ import { Reverts } from './merge/revert.js';
 import { FollowerLookups } from './push/follower-lookups.js';
 import { PushWorker } from './push/push-worker.js';
 import { Pushes } from './push/pushes.js';
+import { Answers } from './participant/answers.js';
+import { OverdueAnswers } from './participant/overdue-answers.js';
 import { Participants } from './participant/participants.js';
+import { MergeCases } from './consent/merge-cases.js';
+import { SilentCases } from './consent/silent-cases.js';
 import { Separations } from './separate/separations.js';
 import { Splits } from './split/splits.js';
 import { CloudLogins } from './login/cloud-logins.js';
@@ -65,6 +69,10 @@ export class IdentityModule {
       MergeViews,
       Reverts,
       Participants,
+      Answers,
+      OverdueAnswers,
+      MergeCases,
+      SilentCases,
       Splits,
       Links,
       Separations,

@@ -39,6 +39,16 @@ export async function forget(transaction: Transaction, person: Forgotten): Promi
   const appIds = personal.identities.map(({ appId }) => appId);
   const openIds = personal.identities.map(({ openId }) => openId);
   await transaction.query({
+    text: `WITH mine AS (SELECT id FROM merge WHERE source_user_id = ANY ($1) OR target_user_id = ANY ($1)),
+        consents AS (UPDATE consent SET reason = NULL FROM mine WHERE merge_id = mine.id),
+        ignored AS (UPDATE ignored_answer SET reason = NULL FROM mine WHERE merge_id = mine.id),
+        -- Nobody is left to be merged.
+        ended AS (UPDATE merge_case c SET due_at = NULL, decided_at = coalesce(c.decided_at, clock_timestamp()),
+          decision_reason = NULL FROM mine WHERE c.merge_id = mine.id)
+      UPDATE merge SET status = 'stale' FROM mine WHERE merge.id = mine.id AND merge.status LIKE 'pending%'`,
+    values: [userIds],
+  });
+  await transaction.query({
     text: `UPDATE conflict SET status = 'resolved', decision = coalesce(decision, 'overtaken'), evidence = '[]',
         app_id = '', open_id = '', union_id = ''
       WHERE user_ids && $1::uuid[]

@@ -30,4 +30,7 @@ export type { SealBreak, SealProgress, VerifyOptions } from './audit-verify.js';
 export * from './pushes.js';
 export * from './revocations.js';
 export * from './signing-keys.js';
+export * from './merge-cases.js';
+export * from './consents.js';
+export * from './overdue-acknowledgements.js';
 export * from './facts.js';

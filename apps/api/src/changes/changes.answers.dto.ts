@@ -33,6 +33,8 @@ export class ErasureAnswer {
   destroyed: DestroyedCounts;
   @ApiProperty({ type: [AcknowledgementAnswer] })
   acknowledgements: readonly AcknowledgementAnswer[];
+  /** One of them is missing past its time. */
+  overdue: boolean;
 }
 
 export class ParticipantAnswer {

@@ -19,6 +19,9 @@ export class MergePreviewAnswer {
   identitiesAfter: number;
   /** Handed to the merge, it refuses to run in another world than the one looked at. */
   previewToken: string;
+  /** The participants that would be asked for their consent. */
+  @ApiProperty({ type: [String] })
+  consents: readonly string[];
 }
 
 export class MergeResult {
@@ -43,6 +46,30 @@ export class AcknowledgementAnswer {
   answeredAt: Date | null;
   /** False: nobody waits for it; it was recorded and changes nothing. */
   expected: boolean;
+  /** It is missing past its time. */
+  overdue: boolean;
+}
+
+export class ConsentAnswer {
+  participant: string;
+  /** `silent`: no answer until the deadline, a refusal; `not_needed`: the merge was decided before it came. */
+  status: 'pending' | 'accepted' | 'refused' | 'silent' | 'not_needed';
+  reason: string | null;
+  deadlineAt: Date;
+  answeredAt: Date | null;
+}
+
+/** An answer to the question for consent that changed nothing. */
+export class IgnoredAnswer {
+  participant: string;
+  answer: 'accept' | 'refuse';
+  /** `unknown`: this participant was not asked. */
+  why: 'late' | 'repeated' | 'unknown';
+  reason: string | null;
+  /** How often it came. */
+  count: number;
+  firstAt: Date;
+  lastAt: Date;
 }
 
 export class MergeListItem {
@@ -77,8 +104,19 @@ export class MergePage {
 }
 
 export class MergeAnswer extends MergeListItem {
+  needsApproval: boolean;
+  approvedBy: string | null;
+  /** Why it was rejected or is stale. */
+  decisionReason: string | null;
+  @ApiProperty({ type: [ConsentAnswer] })
+  consents: readonly ConsentAnswer[];
+  /** At most 200. */
+  @ApiProperty({ type: [IgnoredAnswer] })
+  ignoredAnswers: readonly IgnoredAnswer[];
   @ApiProperty({ type: [AcknowledgementAnswer] })
   acknowledgements: readonly AcknowledgementAnswer[];
+  /** An acknowledgement is missing past its time. */
+  overdue: boolean;
 }
 
 export class RevertAnswer {

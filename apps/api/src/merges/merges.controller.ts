@@ -1,13 +1,13 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { Caller } from '#identity';
-import { Merges, MergeViews, Participants, Reverts } from '#identity';
+import { Answers, MergeCases, Merges, MergeViews, Reverts } from '#identity';
 import { CurrentCaller, Needs } from '../access/authentication.guard.js';
 import type { Asking } from '../request/origin.js';
 import { CurrentAsking } from '../request/origin.js';
 import { byId, paged, pageOf } from '../request/paging.js';
 import {
-  AcknowledgementDto,
+  AnswerAboutMergeDto,
   MergeDto,
   MergePreviewDto,
   MergesQueryDto,
@@ -25,7 +25,8 @@ export class MergesController {
     private readonly merges: Merges,
     private readonly reverts: Reverts,
     private readonly views: MergeViews,
-    private readonly participants: Participants,
+    private readonly cases: MergeCases,
+    private readonly answers: Answers,
   ) {}
 
   /** What would happen, per source, with counts and a token that fails once the world changed. Changes nothing. */
@@ -41,7 +42,11 @@ export class MergesController {
     });
   }
 
-  /** Folds the sources into the target, with an outcome per source. */
+  /**
+   * Folds the sources into the target, with an outcome per source. Where participants consent to merges the outcome is
+   * `pending_consent`: they are asked by `MergeProposed`, and the last `accept` commits it, or the approval, if that comes
+   * later. One refusal, or silence until the deadline, and it is `rejected`.
+   */
   @Post()
   @HttpCode(200)
   @Refuses('user_not_found', 'user_erased', 'user_merged', 'preview_stale', 'merge_refused')
@@ -77,7 +82,7 @@ export class MergesController {
     return this.views.get(id, caller.entityId);
   }
 
-  /** By another key than the requester's. */
+  /** By another key than the requester's; before or after the participants that consent have answered. */
   @Post(':id/approve')
   @HttpCode(200)
   @Refuses('merge_not_found', 'merge_stale', 'same_requester')
@@ -86,10 +91,11 @@ export class MergesController {
     @Param('id') id: string,
     @Body() body: OptionalReasonDto,
   ): Promise<MergeAnswer> {
-    await this.merges.approve(id, asking.caller.entityId, asking.origin('admin', body.reason ?? null));
+    await this.cases.approve(id, asking.caller.entityId, asking.origin('admin', body.reason ?? null));
     return this.views.get(id, asking.caller.entityId);
   }
 
+  /** Also withdraws a merge that waits for consent. */
   @Post(':id/reject')
   @HttpCode(200)
   @Refuses('merge_not_found', 'merge_stale')
@@ -98,7 +104,7 @@ export class MergesController {
     @Param('id') id: string,
     @Body() body: OptionalReasonDto,
   ): Promise<MergeAnswer> {
-    await this.merges.reject(id, asking.caller.entityId, asking.origin('admin', body.reason ?? null));
+    await this.cases.reject(id, asking.caller.entityId, asking.origin('admin', body.reason ?? null));
     return this.views.get(id, asking.caller.entityId);
   }
 
@@ -110,17 +116,20 @@ export class MergesController {
     return this.reverts.revert(id, asking.caller.entityId, asking.origin('admin', body.reason));
   }
 
-  /** A participant has moved its data, or could not. */
+  /**
+   * A participant has moved its data, or could not; or it consents to a proposed merge, or refuses, with its reason in
+   * `detail`. The same as over Kafka. An answer that is late, repeated or not asked for is recorded and changes nothing.
+   */
   @Post(':id/acknowledgements')
   @HttpCode(204)
   @Refuses('merge_not_found')
   async acknowledge(
-    @CurrentCaller() caller: Caller,
+    @CurrentAsking() asking: Asking,
     @Param('id') id: string,
-    @Body() body: AcknowledgementDto,
+    @Body() body: AnswerAboutMergeDto,
   ): Promise<void> {
-    await this.views.get(id, caller.entityId);
+    await this.views.get(id, asking.caller.entityId);
     const { participant, status, detail = null } = body;
-    await this.participants.acknowledgeMerge(id, { participant, status, detail });
+    await this.answers.takeAboutMerge(id, { participant, status, detail }, asking.origin('participant'));
   }
 }

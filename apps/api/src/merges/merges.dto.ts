@@ -71,18 +71,27 @@ export class ReasonDto {
   reason: string;
 }
 
-export class AcknowledgementDto {
+class ParticipantAnswerDto {
   /** The participant's name. */
   @IsString()
   @Matches(/^[a-z0-9-]{1,64}$/, { message: 'participant must be 1 to 64 characters of a-z 0-9 -' })
   participant: string;
 
-  @IsIn(['done', 'failed'])
-  status: 'done' | 'failed';
-
+  /** Why it failed, or was refused. */
   @IsOptional()
   @IsText(1000)
   detail?: string;
+}
+
+export class AcknowledgementDto extends ParticipantAnswerDto {
+  @IsIn(['done', 'failed'])
+  status: 'done' | 'failed';
+}
+
+export class AnswerAboutMergeDto extends ParticipantAnswerDto {
+  /** `done` or `failed` once the merge or its undoing is known; `accept` or `refuse` in answer to `MergeProposed`. */
+  @IsIn(['done', 'failed', 'accept', 'refuse'])
+  status: 'done' | 'failed' | 'accept' | 'refuse';
 }
 
 export class MergesQueryDto extends PageQueryDto {
@@ -149,18 +158,21 @@ export class ParticipantDto {
   @IsIn(['merge', 'erasure'], { each: true })
   acknowledges: ('merge' | 'erasure')[];
 
+  /** Ask it before a merge by hand commits. */
   @IsOptional()
   @IsArray()
   @ArrayMaxSize(1)
   @IsIn(['merge'], { each: true })
   consents?: 'merge'[];
 
+  /** How long it has to consent; silence is a refusal. Left out: a day, or as before. */
   @IsOptional()
   @IsInt()
   @Min(1)
   @Max(31_536_000)
   answerWithinSeconds?: number;
 
+  /** After how long a missing acknowledgement is told as overdue. Left out: a day, or as before. */
   @IsOptional()
   @IsInt()
   @Min(1)

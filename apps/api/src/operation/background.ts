@@ -7,10 +7,13 @@ import {
   Idempotency,
   JournalSeals,
   LoginCodes,
+  OverdueAnswers,
   PushWorker,
   Revocations,
   SigningKeys,
+  SilentCases,
 } from '#identity';
+import { Metrics } from './metrics.js';
 
 interface Task {
   readonly name: string;
@@ -36,6 +39,9 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
     private readonly pushes: PushWorker,
     private readonly lookups: FollowerLookups,
     private readonly seals: JournalSeals,
+    private readonly silent: SilentCases,
+    overdue: OverdueAnswers,
+    metrics: Metrics,
     @Inject('logger') private readonly logger: Logger,
   ) {
     this.tasks = [
@@ -49,6 +55,9 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
       { name: 'sweep of session revocations', everyMs: 600_000, run: () => revocations.sweep() },
       // Until it is sealed an entry could be changed unseen; an idle look costs one probe of an index.
       { name: 'sealing of the journal', everyMs: 1_000, run: () => seals.run() },
+      { name: 'end of merges that nobody answered', everyMs: 1_000, run: () => silent.run() },
+      { name: 'telling of overdue answers', everyMs: 1_000, run: () => overdue.tell() },
+      { name: 'count of overdue answers', everyMs: 5_000, run: () => count(overdue, metrics) },
       { name: 'sweep of login codes', everyMs: 60_000, run: () => codes.sweep() },
       { name: 'sweep of idempotency keys', everyMs: 600_000, run: () => idempotency.sweep() },
     ];
@@ -63,7 +72,7 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
     for (const timer of this.timers.values()) clearTimeout(timer);
     await Promise.all(this.running.values());
     // The next replica need not wait for our leases.
-    const stops = [this.pushes.stop(), this.lookups.stop(), this.seals.stop()];
+    const stops = [this.pushes.stop(), this.lookups.stop(), this.seals.stop(), this.silent.stop()];
     await Promise.all(stops.map((stopped) => stopped.catch(() => undefined)));
   }
 
@@ -84,4 +93,9 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
       this.logger.warn({ err: error }, `${name} will be tried again`);
     }
   }
+}
+
+async function count(overdue: OverdueAnswers, metrics: Metrics): Promise<number> {
+  metrics.overdueAcknowledgements.set(await overdue.count());
+  return 0;
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { CallReport } from '#wechat';
-import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** What /metrics shows of this process. Labels are routes and outcomes, never an id. */
 @Injectable()
@@ -8,6 +8,8 @@ export class Metrics {
   readonly registry = new Registry();
   private readonly requests: Histogram<'method' | 'route' | 'status'>;
   readonly outcomes: Counter<'outcome'>;
+  /** Every replica shows the same number: take the maximum, not the sum. */
+  readonly overdueAcknowledgements: Gauge;
   private readonly wechatCalls: Histogram<'endpoint' | 'errcode'>;
 
   constructor() {
@@ -23,6 +25,11 @@ export class Metrics {
       name: 'unionlink_resolve_outcomes_total',
       help: 'Observations by outcome or refusal',
       labelNames: ['outcome'],
+      registers: [this.registry],
+    });
+    this.overdueAcknowledgements = new Gauge({
+      name: 'unionlink_overdue_acknowledgements',
+      help: 'Merges, reverts and erasures that a participant has not confirmed in time; counted up to 10000',
       registers: [this.registry],
     });
     this.wechatCalls = new Histogram({

@@ -59,6 +59,21 @@ export interface AccountCancelledData {
   readonly openId: string;
 }
 
+/** A participant has not confirmed in time what it must; told once for each missing answer. */
+export interface AcknowledgementOverdueData {
+  /** The target of the merge, or the erased user. */
+  readonly userId: string | null;
+  readonly occurredAt: string;
+  readonly cause: Cause;
+  readonly kind: 'merge' | 'revert' | 'erasure';
+  /** The mergeId or erasureId. */
+  readonly id: string;
+  /** Whose answer is missing. */
+  readonly participant: string;
+  /** Since when. */
+  readonly overdueAt: string;
+}
+
 /** What arrives from an app does not fit the Open Platform account it is declared to be bound to. */
 export interface AppBindingSuspectedData {
   /** The user it is about, where there is one. */
@@ -376,6 +391,7 @@ export type UserState = PresentUser | ErasedUser;
 /** What an event of a type carries. */
 export interface DataByType {
   readonly 'identity.AccountCancelled.v1': AccountCancelledData;
+  readonly 'identity.AcknowledgementOverdue.v1': AcknowledgementOverdueData;
   readonly 'identity.AppBindingSuspected.v1': AppBindingSuspectedData;
   readonly 'identity.ConflictOpened.v1': ConflictOpenedData;
   readonly 'identity.ConflictResolved.v1': ConflictResolvedData;

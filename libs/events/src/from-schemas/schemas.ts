@@ -220,6 +220,60 @@ export const schemas: readonly Schema[] = [
 },
   {
   "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "$id": "urn:unionlink:schemas:identity.AcknowledgementOverdue.v1",
+  "title": "AcknowledgementOverdueData",
+  "description": "A participant has not confirmed in time what it must; told once for each missing answer.",
+  "type": "object",
+  "properties": {
+    "userId": {
+      "type": [
+        "string",
+        "null"
+      ],
+      "description": "The target of the merge, or the erased user.",
+      "format": "uuid"
+    },
+    "occurredAt": {
+      "type": "string",
+      "format": "date-time"
+    },
+    "cause": {
+      "$ref": "urn:unionlink:schemas:cause"
+    },
+    "kind": {
+      "enum": [
+        "merge",
+        "revert",
+        "erasure"
+      ]
+    },
+    "id": {
+      "type": "string",
+      "description": "The mergeId or erasureId.",
+      "format": "uuid"
+    },
+    "participant": {
+      "type": "string",
+      "description": "Whose answer is missing."
+    },
+    "overdueAt": {
+      "type": "string",
+      "description": "Since when.",
+      "format": "date-time"
+    }
+  },
+  "required": [
+    "userId",
+    "occurredAt",
+    "cause",
+    "kind",
+    "id",
+    "participant",
+    "overdueAt"
+  ]
+},
+  {
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
   "$id": "urn:unionlink:schemas:identity.AppBindingSuspected.v1",
   "title": "AppBindingSuspectedData",
   "description": "What arrives from an app does not fit the Open Platform account it is declared to be bound to.",

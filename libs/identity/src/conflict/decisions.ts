@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { Transaction } from '#store';
+import { readConsenting } from '#store';
 import { Changes } from '../change/changes.js';
 import { fold } from '../change/fold.js';
 import type { HeldUser, Origin, World } from '../change/world.js';
+import { proposeMerge } from '../consent/propose-merge.js';
 import { expectAcknowledgements } from '../participant/participants.js';
 import { Refusal } from '../problem.js';
 import { IdentitySettings } from '../settings.js';
@@ -66,6 +68,13 @@ export class ConflictDecisions {
     const mergeId = at.world.newId();
     const [requestedBy, requestedAt] = [at.origin.actor, at.world.now];
     const evidence = { conflictId: at.conflict.id };
+    const consenting = await readConsenting(at.transaction, other.entityId);
+    if (consenting.length > 0) {
+      // Decided it is, by the human; if a participant refuses, the next evidence opens the conflict anew.
+      const parties = { mergeId, source: at.owner, target: other, allowDifferent: true, needsApproval: false };
+      await proposeMerge(at.world, at.transaction, { ...parties, evidence, consenting }, at.origin);
+      return;
+    }
     const options = { mergeId, automatic: false, evidence, requestedBy, requestedAt, allowDifferent: true };
     fold(at.world, at.owner, other, options, at.origin);
     await expectAcknowledgements(at.transaction, other.entityId, 'merge', mergeId, at.world.now);

@@ -24,6 +24,8 @@ export interface ErasureView {
   readonly requestedAt: Date;
   readonly destroyed: Destroyed;
   readonly acknowledgements: readonly AcknowledgementView[];
+  /** One of them is missing past its time. */
+  readonly overdue: boolean;
 }
 
 /**
@@ -60,8 +62,18 @@ export class Erasures {
     if (row === null) throw new Refusal('erasure_not_found', 'no such erasure');
     const { userId, reason, actor, requestedAt, destroyed } = row;
     const acknowledgements = await this.participants.of(id);
+    const overdue = acknowledgements.some((one) => one.overdue);
     // Written by eraseUser.
-    return { id, userId, reason, actor, requestedAt, destroyed: destroyed as unknown as Destroyed, acknowledgements };
+    return {
+      id,
+      userId,
+      reason,
+      actor,
+      requestedAt,
+      destroyed: destroyed as unknown as Destroyed,
+      acknowledgements,
+      overdue,
+    };
   }
 
   private async earlier(userId: string): Promise<string> {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#store';
+import type { ConsentView, IgnoredAnswerView } from '#store';
+import { Database, readConsents, readIgnored } from '#store';
 import { isUserId } from '../lookup/users.js';
 import type { AcknowledgementView } from '../participant/participants.js';
 import { Participants } from '../participant/participants.js';
@@ -31,10 +32,19 @@ export interface MergeListed {
 }
 
 export interface MergeView extends MergeListed {
+  readonly needsApproval: boolean;
+  readonly approvedBy: string | null;
+  /** Why it was rejected or is stale. */
+  readonly decisionReason: string | null;
+  readonly consents: readonly ConsentView[];
+  /** Answers to the question for consent that changed nothing, at most 200. */
+  readonly ignoredAnswers: readonly IgnoredAnswerView[];
   readonly acknowledgements: readonly AcknowledgementView[];
+  /** One of them is missing past its time. */
+  readonly overdue: boolean;
 }
 
-/** Merges as they are looked up: state, parties, what moved, who, why, acknowledgements. */
+/** Merges as they are looked up: state, parties, what moved, who, why, who was asked and what came back. */
 @Injectable()
 export class MergeViews {
   constructor(
@@ -65,7 +75,22 @@ export class MergeViews {
       ? await this.database.prisma.merge.findFirst({ where: { id, ...(entityId === null ? {} : { entityId }) } })
       : null;
     if (row === null) throw new Refusal('merge_not_found', 'no such merge');
-    return { ...view(row), acknowledgements: await this.participants.of(id) };
+    const [mergeCase, consents, ignoredAnswers, acknowledgements] = await Promise.all([
+      this.database.prisma.mergeCase.findUnique({ where: { mergeId: id } }),
+      readConsents(this.database, id),
+      readIgnored(this.database, id),
+      this.participants.of(id),
+    ]);
+    return {
+      ...view(row),
+      needsApproval: mergeCase?.needsApproval ?? row.status === 'pending_approval',
+      approvedBy: mergeCase?.approvedBy ?? null,
+      decisionReason: mergeCase?.decisionReason ?? null,
+      consents,
+      ignoredAnswers,
+      acknowledgements,
+      overdue: acknowledgements.some(({ overdue }) => overdue),
+    };
   }
 }
 

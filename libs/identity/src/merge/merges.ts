@@ -1,18 +1,17 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import type { Transaction } from '#store';
-import { Database } from '#store';
+import { Database, readConsenting } from '#store';
 import { expectAcknowledgements } from '../participant/participants.js';
 import { Changes } from '../change/changes.js';
 import type { FoldOptions } from '../change/fold.js';
 import { fold } from '../change/fold.js';
 import type { HeldUser, Origin, World } from '../change/world.js';
-import { known } from '../change/world.js';
+import { proposeMerge } from '../consent/propose-merge.js';
 import { isUserId } from '../lookup/users.js';
 import { Refusal } from '../problem.js';
 import { IdentitySettings } from '../settings.js';
 import type { MergeDecision } from './merge.decision.js';
-import { decideMerge } from './merge.decision.js';
+import { decideInWorld } from './decide-in-world.js';
 
 export interface MergeRequest {
   readonly targetUserId: string;
@@ -23,7 +22,7 @@ export interface MergeRequest {
 
 export interface MergeOutcome {
   readonly sourceUserId: string;
-  readonly outcome: 'merged' | 'already_merged' | 'refused' | 'pending_approval';
+  readonly outcome: 'merged' | 'already_merged' | 'refused' | 'pending_approval' | 'pending_consent';
   readonly mergeId?: string;
   readonly mergedInto?: string;
   readonly code?: string;
@@ -43,11 +42,13 @@ export interface MergePreview {
   }[];
   readonly identitiesAfter: number;
   readonly previewToken: string;
+  /** The participants that would be asked. */
+  readonly consents: readonly string[];
 }
 
 export const sourcesMax = 100;
 
-/** Merging by hand: preview, request, approve, reject. Reverting is in revert.ts. */
+/** Merging by hand: preview and request. What waits for somebody is in consent/, reverting in revert.ts. */
 @Injectable()
 export class Merges {
   constructor(
@@ -56,10 +57,10 @@ export class Merges {
     private readonly settings: IdentitySettings,
   ) {}
 
-  /** What would happen, per source. Changes nothing; the token fails once the world changed. */
+  /** What would happen, per source, and who would be asked. Changes nothing; the token fails once the world changed. */
   async preview(request: MergeRequest): Promise<MergePreview> {
     refuseMalformed(request);
-    return this.changes.rehearse(locks(request), (world) => {
+    const preview = await this.changes.rehearse(locks(request), (world) => {
       const target = liveTarget(world, request);
       const previewToken = tokenOf(world, request);
       const results = request.sourceUserIds.map((id) => {
@@ -74,11 +75,17 @@ export class Merges {
         if (moved !== null) fold(world, moved, target, rehearsal(world), rehearsalOrigin);
         return { ...describe(id, target, decision, 'would_merge'), ...counts };
       });
-      return { targetUserId: target.id, results, identitiesAfter: target.identities.length, previewToken };
+      const { id: targetUserId, entityId } = target;
+      return { entityId, shown: { targetUserId, results, identitiesAfter: target.identities.length, previewToken } };
     });
+    const consenting = await readConsenting(this.database, preview.entityId);
+    return { ...preview.shown, consents: consenting.map(({ name }) => name) };
   }
 
-  /** One transaction for all sources. Each source is a step of its own on the target. */
+  /**
+   * One transaction for all sources. Each source is a step of its own on the target; one that waits for consent or
+   * approval is a case of its own, in either mode.
+   */
   async merge(
     request: MergeRequest & {
       readonly mode: 'each' | 'all';
@@ -93,76 +100,34 @@ export class Merges {
       if (request.previewToken !== undefined && request.previewToken !== tokenOf(world, request))
         throw new Refusal('preview_stale', 'the users changed since the preview: look at it again');
       const ledThere = new Set(request.sourceUserIds.filter((id) => world.user(id)?.leadsTo === target.id));
-      const decided = request.sourceUserIds.map((id): MergeOutcome => {
+      const consenting = await readConsenting(transaction, target.entityId);
+      const decided: MergeOutcome[] = [];
+      for (const id of request.sourceUserIds) {
         const source = sourceOf(world, request, id);
         const decision = this.decide(world, request, target, source);
-        if (decision.kind !== 'merge' || source === null) return describe(id, target, decision, 'merged');
-        const mergeId = world.newId();
-        if (request.requireApproval) {
-          proposeMerge(world, mergeId, source, target, request, origin);
-          return { sourceUserId: id, outcome: 'pending_approval', mergeId };
+        if (decision.kind !== 'merge' || source === null) {
+          decided.push(describe(id, target, decision, 'merged'));
+          continue;
         }
-        const options = {
-          mergeId,
-          automatic: false,
-          evidence: null,
-          requestedBy: origin.actor,
-          requestedAt: world.now,
-          allowDifferent: request.allowDifferentUnionIds,
-        };
+        const mergeId = world.newId();
+        const allowDifferent = request.allowDifferentUnionIds;
+        if (request.requireApproval || consenting.length > 0) {
+          const needsApproval = request.requireApproval;
+          const proposal = { mergeId, source, target, allowDifferent, evidence: null, needsApproval, consenting };
+          const outcome = await proposeMerge(world, transaction, proposal, origin);
+          decided.push({ sourceUserId: id, outcome, mergeId });
+          continue;
+        }
+        const [requestedBy, requestedAt] = [origin.actor, world.now];
+        const options = { mergeId, automatic: false, evidence: null, requestedBy, requestedAt, allowDifferent };
         fold(world, source, target, options, origin);
-        return { sourceUserId: id, outcome: 'merged', mergeId, mergedInto: target.id };
-      });
+        decided.push({ sourceUserId: id, outcome: 'merged', mergeId, mergedInto: target.id });
+      }
       refuseWhole(request.mode, decided, ledThere);
       for (const { outcome, mergeId } of decided)
         if (outcome === 'merged' && mergeId !== undefined)
           await expectAcknowledgements(transaction, target.entityId, 'merge', mergeId, world.now);
       return decided;
-    });
-  }
-
-  /** By another key than the requester's; what changed since the request makes it stale. */
-  async approve(mergeId: string, entityId: string | null, origin: Origin): Promise<void> {
-    const merge = await this.pending(mergeId, entityId);
-    if (merge.requested_by === origin.actor)
-      throw new Refusal('same_requester', 'a merge is approved by another key than the one that asked for it');
-    const stale = await this.changes.run(
-      { userIds: [merge.source_user_id, merge.target_user_id] },
-      async (world, transaction) => {
-        await refuseDecided(transaction, mergeId);
-        const source = world.user(merge.source_user_id);
-        const target = world.user(merge.target_user_id);
-        const unchanged =
-          source?.status === 'live' &&
-          target?.status === 'live' &&
-          source.version === merge.source_version &&
-          target.version === merge.target_version;
-        const request = { allowDifferentUnionIds: merge.allow_different };
-        if (!unchanged || this.decide(world, request, target, source).kind !== 'merge') {
-          await setStatus(transaction, mergeId, 'stale', origin);
-          return true;
-        }
-        const options = {
-          mergeId,
-          automatic: false,
-          evidence: null,
-          requestedBy: merge.requested_by,
-          requestedAt: merge.requested_at.toISOString(),
-          allowDifferent: merge.allow_different,
-        };
-        fold(world, source, target, options, { ...origin, reason: merge.reason });
-        await expectAcknowledgements(transaction, target.entityId, 'merge', mergeId, world.now);
-        return false;
-      },
-    );
-    if (stale) throw new Refusal('merge_stale', 'one of the users changed since the merge was requested');
-  }
-
-  async reject(mergeId: string, entityId: string | null, origin: Origin): Promise<void> {
-    await this.pending(mergeId, entityId);
-    await this.database.transaction(async (transaction) => {
-      await refuseDecided(transaction, mergeId);
-      await setStatus(transaction, mergeId, 'rejected', origin);
     });
   }
 
@@ -172,25 +137,12 @@ export class Merges {
     target: HeldUser,
     source: HeldUser | null,
   ): MergeDecision {
-    return decideMerge({
-      target: known(target),
-      source: source === null ? null : { ...known(source), status: source.status, leadsTo: source.leadsTo },
-      separated: source !== null && world.areSeparated(source.id, target.id),
+    return decideInWorld(world, {
+      target,
+      source,
       allowDifferentUnionIds: request.allowDifferentUnionIds,
       identitiesPerUserHardMax: this.settings.identitiesPerUserHardMax,
     });
-  }
-
-  private async pending(mergeId: string, entityId: string | null): Promise<PendingMerge> {
-    const [merge] = isUserId(mergeId)
-      ? await this.database.query<PendingMerge & Record<string, unknown>>({
-          text: 'SELECT * FROM merge WHERE id = $1 AND ($2::text IS NULL OR entity_id = $2)',
-          values: [mergeId, entityId],
-        })
-      : [];
-    if (merge === undefined) throw new Refusal('merge_not_found', 'no such merge');
-    if (merge.status !== 'pending_approval') throw new Refusal('merge_stale', `this merge is ${merge.status} already`);
-    return merge;
   }
 }
 
@@ -198,18 +150,6 @@ const rehearsalOrigin: Origin = { cause: 'admin', actor: '', requestId: null, tr
 
 function rehearsal(world: World): FoldOptions {
   return { mergeId: world.newId(), automatic: false, evidence: null, requestedBy: '', requestedAt: world.now };
-}
-
-interface PendingMerge {
-  readonly status: string;
-  readonly source_user_id: string;
-  readonly target_user_id: string;
-  readonly source_version: number;
-  readonly target_version: number;
-  readonly requested_by: string;
-  readonly requested_at: Date;
-  readonly reason: string | null;
-  readonly allow_different: boolean;
 }
 
 function locks(request: MergeRequest): { userIds: string[] } {
@@ -284,45 +224,4 @@ function tokenOf(world: World, request: MergeRequest): string {
   return createHash('sha256')
     .update(JSON.stringify([users, request.allowDifferentUnionIds, world.separations]))
     .digest('base64url');
-}
-
-function proposeMerge(
-  world: World,
-  id: string,
-  source: HeldUser,
-  target: HeldUser,
-  request: MergeRequest,
-  origin: Origin,
-): void {
-  world.write('merges', {
-    id,
-    entityId: target.entityId,
-    sourceUserId: source.id,
-    targetUserId: target.id,
-    status: 'pending_approval',
-    automatic: false,
-    reason: origin.reason,
-    requestedBy: origin.actor,
-    allowDifferent: request.allowDifferentUnionIds,
-    movedIdentities: [],
-    movedUnionIds: [],
-    sourceVersion: source.version,
-    targetVersion: target.version,
-    requestedAt: world.now,
-  });
-}
-
-async function refuseDecided(transaction: Transaction, mergeId: string): Promise<void> {
-  const [row] = await transaction.query<{ status: string }>({
-    text: 'SELECT status FROM merge WHERE id = $1 FOR UPDATE',
-    values: [mergeId],
-  });
-  if (row?.status !== 'pending_approval') throw new Refusal('merge_stale', `this merge is ${row?.status} already`);
-}
-
-async function setStatus(transaction: Transaction, mergeId: string, status: string, origin: Origin): Promise<void> {
-  await transaction.query({
-    text: 'UPDATE merge SET status = $2, decided_by = $3 WHERE id = $1',
-    values: [mergeId, status, origin.actor],
-  });
 }

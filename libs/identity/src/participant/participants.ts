@@ -29,9 +29,14 @@ export interface AcknowledgementView {
   readonly detail: string | null;
   readonly answeredAt: Date | null;
   readonly expected: boolean;
+  /** It is missing past its time. */
+  readonly overdue: boolean;
 }
 
-/** Who has to confirm it, taken down when it happens: a participant registered later is not asked for the past. */
+/**
+ * Who has to confirm it, taken down when it happens: a participant registered later is not asked for the past. What somebody
+ * said of it before it happened was about nothing, and is asked again.
+ */
 export async function expectAcknowledgements(
   transaction: Transaction,
   entityId: string,
@@ -43,7 +48,9 @@ export async function expectAcknowledgements(
     name: 'expect-acknowledgements',
     text: `INSERT INTO acknowledgement (kind, subject_id, participant, expected, overdue_at)
       SELECT $2, $3, name, true, $4::timestamptz + make_interval(secs => overdue_after_seconds)
-      FROM participant WHERE entity_id = $1 AND $5 = ANY (acknowledges)`,
+      FROM participant WHERE entity_id = $1 AND $5 = ANY (acknowledges)
+      ON CONFLICT (subject_id, kind, participant) DO UPDATE SET expected = true, overdue_at = excluded.overdue_at,
+        status = NULL, detail = NULL, answered_at = NULL`,
     values: [entityId, kind, subjectId, at, kind === 'erasure' ? 'erasure' : 'merge'],
   });
 }
@@ -124,7 +131,7 @@ export class Participants {
       answered_at: Date | null;
       expected: boolean;
     }>({
-      text: `SELECT participant, kind, status, coalesce(overdue_at < clock_timestamp(), false) AS overdue, detail, answered_at, expected
+      text: `SELECT participant, kind, status, coalesce(overdue_at <= clock_timestamp(), false) AS overdue, detail, answered_at, expected
         FROM acknowledgement WHERE subject_id = $1 ORDER BY kind, participant`,
       values: [subjectId],
     });
@@ -135,6 +142,7 @@ export class Participants {
       detail: row.detail,
       answeredAt: row.answered_at,
       expected: row.expected,
+      overdue: row.status === null && row.overdue,
     }));
   }
 }
