@@ -12,6 +12,7 @@ const commands: Readonly<Record<string, Command>> = {
     about: 'audit trail: verify that nothing was changed past the service',
     load: () => import('./cli/audit.js'),
   },
+  secrets: { about: 'what is sealed with SECRETS_KEY: reseal', load: () => import('./cli/secrets.js') },
   keys: { about: 'signing keys of sessions: list, rotate, withdraw', load: () => import('./cli/keys.js') },
 };
 

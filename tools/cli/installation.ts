@@ -1,5 +1,5 @@
 import { Sealer } from '#identity';
-import { readSettings, secretsKey, SettingRefused, shared } from '#settings';
+import { optionalSecretsKey, readSettings, secretsKey, SettingRefused, shared } from '#settings';
 import { Database } from '#store';
 import { Refusal } from '../machine.js';
 
@@ -13,7 +13,7 @@ export async function withInstallation<T>(work: (installation: Installation) => 
   const settings = readInstallationSettings();
   const database = new Database({ url: settings.databaseUrl, poolMax: 2, applicationName: 'unionlink-cli' });
   try {
-    return await work({ database, sealer: new Sealer(settings.secretsKey) });
+    return await work({ database, sealer: new Sealer(settings.secretsKey, settings.secretsKeyPrevious) });
   } finally {
     await database.close();
   }
@@ -21,7 +21,11 @@ export async function withInstallation<T>(work: (installation: Installation) => 
 
 function readInstallationSettings() {
   try {
-    return readSettings(process.env, { databaseUrl: shared.databaseUrl, secretsKey: secretsKey('SECRETS_KEY') });
+    return readSettings(process.env, {
+      databaseUrl: shared.databaseUrl,
+      secretsKey: secretsKey('SECRETS_KEY'),
+      secretsKeyPrevious: optionalSecretsKey('SECRETS_KEY_PREVIOUS'),
+    });
   } catch (error) {
     throw error instanceof SettingRefused ? new Refusal(error.message) : error;
   }

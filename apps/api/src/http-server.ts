@@ -18,6 +18,7 @@ import type { ApiSettings } from './settings.js';
 const bodyMaxBytes = 1024 * 1024;
 const batchBodyMaxBytes = 8 * 1024 * 1024;
 const batchRoutes = /\/(batch|lookup|imports)$/;
+const closeIdleEveryMs = 100;
 const requestIdPattern = /^[\x21-\x7e]{1,128}$/;
 
 function adapterFor(): FastifyAdapter {
@@ -115,8 +116,27 @@ export async function createApi(
     );
     done();
   });
+  letGoOfConnections(app);
   serveOpenApi(app);
   return app;
+}
+
+/**
+ * On stopping, a connection goes with the answer it waits for. Fastify closes those that are idle at that moment only: one
+ * that was busy just then would be kept alive, and hold the process up until it is killed.
+ */
+function letGoOfConnections(app: NestFastifyApplication): void {
+  const fastify = app.getHttpAdapter().getInstance();
+  let isStopping = false;
+  fastify.addHook('preClose', (done) => {
+    isStopping = true;
+    setInterval(() => fastify.server.closeIdleConnections(), closeIdleEveryMs).unref();
+    done();
+  });
+  fastify.addHook('onSend', (_request, reply, payload, done) => {
+    if (isStopping) void reply.header('connection', 'close');
+    done(null, payload);
+  });
 }
 
 /** Nest's own lines, in our log. */

@@ -17,7 +17,7 @@ async function main(): Promise<void> {
     poolMax: settings.databasePoolMax,
     applicationName: 'unionlink-api',
   });
-  const sealer = new Sealer(settings.secretsKey);
+  const sealer = new Sealer(settings.secretsKey, settings.secretsKeyPrevious);
   const metrics = new Metrics();
   const app = await createApi(settings, logger, metrics, {
     wechat: { baseUrl: settings.wechatBaseUrl, onCall: (report) => metrics.wechatCall(report) },

@@ -1,4 +1,4 @@
-import { integer, readSettings, secretsKey, shared, text } from '#settings';
+import { integer, optionalSecretsKey, readSettings, secretsKey, shared, text } from '#settings';
 
 export type ApiSettings = ReturnType<typeof readApiSettings>;
 
@@ -14,6 +14,7 @@ export function readApiSettings(env: NodeJS.ProcessEnv) {
       secret: true,
     }),
     secretsKey: secretsKey('SECRETS_KEY'),
+    secretsKeyPrevious: optionalSecretsKey('SECRETS_KEY_PREVIOUS'),
     wechatBaseUrl: text('WECHAT_BASE_URL', {
       pattern: /^https?:\/\/[^\s/?#]+(\/[^\s?#]*)?$/,
       allowed: 'an http(s) URL without query',

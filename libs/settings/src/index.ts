@@ -78,6 +78,11 @@ export function secretsKey(variable: string): Reader<Buffer> {
   };
 }
 
+/** The same, and null where it is not set. */
+export function optionalSecretsKey(variable: string): Reader<Buffer | null> {
+  return (env) => (env[variable] === undefined || env[variable] === '' ? null : secretsKey(variable)(env));
+}
+
 const postgresUrl = {
   pattern: /^postgres(ql)?:\/\/\S+$/,
   allowed: 'a URL of PostgreSQL 15 or newer, postgresql://…',

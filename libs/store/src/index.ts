@@ -29,6 +29,7 @@ export { verifySeals } from './audit-verify.js';
 export type { SealBreak, SealProgress, VerifyOptions } from './audit-verify.js';
 export * from './pushes.js';
 export * from './revocations.js';
+export * from './sealed.js';
 export * from './signing-keys.js';
 export * from './merge-cases.js';
 export * from './consents.js';
