@@ -13,6 +13,7 @@ import { JournalSeals } from './audit/journal-seals.js';
 import { Changes } from './change/changes.js';
 import { Conflicts } from './conflict/conflicts.js';
 import { ConflictDecisions } from './conflict/decisions.js';
+import { BindingWatch } from './diagnosis/binding-watch.js';
 import { Diagnoses } from './diagnosis/diagnoses.js';
 import { Explanations } from './explain/explanations.js';
 import { Erasures } from './erase/erasures.js';
@@ -87,6 +88,7 @@ export class IdentityModule {
       Revocations,
       Idempotency,
       Diagnoses,
+      BindingWatch,
       Explanations,
       Pushes,
       PushWorker,

@@ -51,6 +51,7 @@ export type { IdempotentRequest, RecordedAnswer } from './access/idempotency.js'
 export { FollowerLookups } from './push/follower-lookups.js';
 export { PushWorker } from './push/push-worker.js';
 export { Pushes } from './push/pushes.js';
+export { BindingWatch } from './diagnosis/binding-watch.js';
 export { Diagnoses } from './diagnosis/diagnoses.js';
 export type { Diagnosis } from './diagnosis/diagnoses.js';
 export { languageOf } from './diagnosis/findings.js';

@@ -27,6 +27,8 @@ export interface AppFacts {
   readonly openConflicts: number;
   /** The six characters that most openIds of the app begin with; null: too few to tell. */
   readonly usualPrefix: string | null;
+  /** Findings announced about its binding and not gone. */
+  readonly suspicions: readonly string[];
 }
 
 export async function readIdentityFacts(
@@ -61,7 +63,8 @@ export async function readAppFacts(database: Database, appId: string): Promise<A
         (SELECT count(*) FROM conflict c WHERE c.app_id = a.id AND c.status = 'open') AS "openConflicts",
         (SELECT prefix FROM (SELECT left(i.open_id, 6) AS prefix, count(*) AS n, sum(count(*)) OVER () AS total
           FROM (SELECT open_id FROM identity WHERE app_id = a.id LIMIT 1000) i GROUP BY 1) x
-          WHERE total >= 20 AND n > total * 0.9) AS "usualPrefix"
+          WHERE total >= 20 AND n > total * 0.9) AS "usualPrefix",
+        ARRAY(SELECT finding FROM binding_suspicion s WHERE s.app_id = a.id ORDER BY since, finding) AS suspicions
       FROM app a WHERE a.id = $1`,
     values: [appId],
   });

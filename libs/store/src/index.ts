@@ -27,6 +27,7 @@ export { appendSeals, readUnsealed } from './audit-seals.js';
 export { readSealedEntities } from './audit-unsealed.js';
 export { verifySeals } from './audit-verify.js';
 export type { SealBreak, SealProgress, VerifyOptions } from './audit-verify.js';
+export * from './bindings.js';
 export * from './pushes.js';
 export * from './revocations.js';
 export * from './sealed.js';

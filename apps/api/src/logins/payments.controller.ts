@@ -25,6 +25,7 @@ export class PaymentsController {
     'app_not_found',
     'wrong_app_kind',
     'foreign_open_id',
+    'order_not_found',
     'observation_stale',
     'wechat_throttled',
     'wechat_unavailable',

@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import {
   AppReview,
+  BindingWatch,
   FollowerLookups,
   Idempotency,
   JournalSeals,
@@ -39,6 +40,7 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
     private readonly pushes: PushWorker,
     private readonly lookups: FollowerLookups,
     private readonly seals: JournalSeals,
+    private readonly bindings: BindingWatch,
     private readonly silent: SilentCases,
     overdue: OverdueAnswers,
     metrics: Metrics,
@@ -58,6 +60,8 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
       { name: 'end of merges that nobody answered', everyMs: 1_000, run: () => silent.run() },
       { name: 'telling of overdue answers', everyMs: 1_000, run: () => overdue.tell() },
       { name: 'count of overdue answers', everyMs: 5_000, run: () => count(overdue, metrics) },
+      // It rests nineteen times as long as it looked.
+      { name: 'watch of bindings', everyMs: 2_000, run: () => bindings.run() },
       { name: 'sweep of login codes', everyMs: 60_000, run: () => codes.sweep() },
       { name: 'sweep of idempotency keys', everyMs: 600_000, run: () => idempotency.sweep() },
     ];
@@ -72,7 +76,13 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
     for (const timer of this.timers.values()) clearTimeout(timer);
     await Promise.all(this.running.values());
     // The next replica need not wait for our leases.
-    const stops = [this.pushes.stop(), this.lookups.stop(), this.seals.stop(), this.silent.stop()];
+    const stops = [
+      this.pushes.stop(),
+      this.lookups.stop(),
+      this.seals.stop(),
+      this.silent.stop(),
+      this.bindings.stop(),
+    ];
     await Promise.all(stops.map((stopped) => stopped.catch(() => undefined)));
   }
 

@@ -83,6 +83,8 @@ export interface AppBindingSuspectedData {
   readonly appId: string;
   /** As declared. */
   readonly openPlatformId: string | null;
+  /** Its code in the diagnosis of the app. */
+  readonly finding: string;
   /** What was seen. */
   readonly detail: string;
 }

@@ -304,6 +304,10 @@ export const schemas: readonly Schema[] = [
       ],
       "description": "As declared."
     },
+    "finding": {
+      "type": "string",
+      "description": "Its code in the diagnosis of the app."
+    },
     "detail": {
       "type": "string",
       "description": "What was seen."
@@ -315,6 +319,7 @@ export const schemas: readonly Schema[] = [
     "cause",
     "appId",
     "openPlatformId",
+    "finding",
     "detail"
   ]
 },

@@ -323,6 +323,12 @@ export class World {
     );
   }
 
+  /** A notice about nobody; `key` gives its place, as the userId does elsewhere. */
+  noticeOfApp(entityId: string, key: string, type: string, data: object, origin: Origin): void {
+    const whole = { occurredAt: this.now, cause: origin.cause, userId: null, ...data };
+    this.journal({ userId: null, version: null, key, type, data: whole }, entityId, origin, null);
+  }
+
   /** One open conflict per kind, identity and unionId; repeats raise its counter. Answers its id. */
   openConflict(parties: ConflictParties, origin: Origin): string {
     const open = this.conflicts.find(
@@ -419,7 +425,7 @@ export class World {
   }
 
   private journal(
-    row: { userId: string; version: number | null; key: string; type: string; data: object },
+    row: { userId: string | null; version: number | null; key: string; type: string; data: object },
     entityId: string,
     origin: Origin,
     evidence: object | null,

@@ -42,11 +42,15 @@ function whyNone(identity: SeenIdentity, app: SeenApp): string[] {
 }
 
 /** The same for a whole app. */
-export function diagnoseApp(app: SeenApp & { readonly pending: Readonly<Record<string, number>> }): string[] {
+export function diagnoseApp(
+  app: SeenApp & { readonly pending: Readonly<Record<string, number>>; readonly suspicions: readonly string[] },
+): string[] {
   const codes = app.openPlatformId === null ? ['app_unbound'] : [];
   if (app.openPlatformId !== null && app.withUnionId === 0 && app.identities >= tellingIdentities)
     codes.push('suspected_unbound');
   if (app.sandbox) codes.push('sandbox');
+  // The watch says it with more people, and may not have looked since somebody came with a unionId.
+  codes.push(...app.suspicions.filter((code) => code !== 'suspected_unbound'));
   return unique([...codes, ...Object.keys(app.pending)]);
 }
 

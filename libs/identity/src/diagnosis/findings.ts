@@ -35,6 +35,42 @@ const texts: Readonly<Record<string, Readonly<Record<Language, Words>>>> = {
       '在 open.weixin.qq.com 检查绑定，账号须已认证。之后用户下次登录即可获得 unionId。',
     ],
   },
+  union_ids_never_meet: {
+    en: [
+      'Nobody of this app is known in another app of its Open Platform account',
+      'This app and its siblings have people with unionIds, and not one in common: they may be bound to different accounts.',
+      'Compare the bindings at open.weixin.qq.com and set openPlatformId in the registry to what it shows.',
+    ],
+    zh: [
+      '该应用没有一个人出现在同一开放平台账号的其他应用中',
+      '该应用与其他应用都有带 unionId 的用户，却没有一个相同：它们可能绑定在不同的开放平台账号。',
+      '在 open.weixin.qq.com 核对绑定，并在登记中把 openPlatformId 改成实际的账号。',
+    ],
+  },
+  many_changed_union_ids: {
+    en: [
+      'Several people of this app came with another unionId at once',
+      'Their openIds are the same and their unionIds are not: the app was probably moved to another Open Platform account.',
+      'If it was moved, declare the new openPlatformId in the registry; otherwise decide the conflicts under /v1/conflicts.',
+    ],
+    zh: [
+      '该应用有多人同时带来了不同的 unionId',
+      'openId 没有变，unionId 变了：该应用很可能已迁移到其他开放平台账号。',
+      '若已迁移，请在登记中设置新的 openPlatformId；否则在 /v1/conflicts 中处理这些冲突。',
+    ],
+  },
+  foreign_open_ids: {
+    en: [
+      'Several openIds do not look like those of this app',
+      'Their first characters differ from those of nearly all others; they may have been sent under the wrong appId.',
+      'Check which appId each back end sends; the openIds concerned have the finding foreign_prefix.',
+    ],
+    zh: [
+      '有多个 openId 不像属于该应用',
+      '它们的前几个字符与几乎所有其他 openId 不同，可能以错误的 appId 发送。',
+      '检查各后端发送的 appId；相关 openId 带有 foreign_prefix 结果。',
+    ],
+  },
   not_following: {
     en: [
       'The person does not follow the service account',
