@@ -52,8 +52,16 @@ export async function forget(transaction: Transaction, person: Forgotten): Promi
     text: `UPDATE conflict SET status = 'resolved', decision = coalesce(decision, 'overtaken'), evidence = '[]',
         app_id = '', open_id = '', union_id = ''
       WHERE user_ids && $1::uuid[]
-        OR (entity_id = $2 AND (app_id, open_id) IN (SELECT * FROM unnest($3::text[], $4::text[])))`,
-    values: [userIds, person.entityId, appIds, openIds],
+        OR (entity_id = $2 AND (app_id, open_id) IN (SELECT * FROM unnest($3::text[], $4::text[])))
+        OR (entity_id = $2 AND (open_platform_id, union_id) IN (SELECT * FROM unnest($5::text[], $6::text[])))`,
+    values: [
+      userIds,
+      person.entityId,
+      appIds,
+      openIds,
+      person.unionKeys.map(({ openPlatformId }) => openPlatformId),
+      person.unionKeys.map(({ unionId }) => unionId),
+    ],
   });
   await transaction.query({ text: 'DELETE FROM login_code WHERE user_id = ANY ($1)', values: [userIds] });
   for (const table of ['subscription', 'follower_lookup'])

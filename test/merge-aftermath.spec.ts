@@ -1,0 +1,59 @@
+import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
+import type { Answer, Json } from './harness/http.js';
+
+/** What holds after changes that follow each other: found by a model of the whole, kept here by name. */
+describe('After a change', () => {
+  let acme: Acme;
+  let next = 0;
+  const fresh = (letter: string): string => `${letter}${(next += 1)}-${'xyz'.repeat(3)}`;
+
+  beforeAll(async () => {
+    acme = await startAcme();
+  });
+  afterEach(async () => {
+    const broken = await brokenInvariants(acme.database);
+    if (broken.length > 0) throw new Error(`broken: ${JSON.stringify(broken)}`);
+  });
+  afterAll(() => acme.stop());
+
+  const born = async (app: string, unionId?: string): Promise<{ id: string; openId: string }> => {
+    const openId = fresh('o');
+    return { id: (await acme.resolved(app, openId, unionId)).user.id, openId };
+  };
+  const merge = (target: string, sources: string[], more: object = {}): Promise<Answer<Json>> =>
+    acme.operator.post('/v1/merges', { targetUserId: target, sourceUserIds: sources, reason: 'spec', ...more });
+  const merged = async (source: string, target: string, more: object = {}): Promise<string> =>
+    ok(await merge(target, [source], more)).body.results[0].mergeId;
+  const revert = (mergeId: string): Promise<Answer<Json>> =>
+    acme.operator.post(`/v1/merges/${mergeId}/revert`, { reason: 'spec' });
+  const conflict = async (id: string | null): Promise<Json> => (await acme.operator.get(`/v1/conflicts/${id}`)).body;
+
+  it('an erasure leaves alone what the erased user had lost to somebody who lives', async () => {
+    const unionId = fresh('u');
+    const [x, y] = [await born('a1', unionId), await born('a4')];
+    const [o2, o3] = [fresh('o'), fresh('o')];
+    await acme.resolved('a2', o2, unionId);
+    await acme.resolved('a3', o3, unionId);
+    const split = { identities: [{ appId: 'a2', openId: o2 }], reason: 'spec' };
+    const kept = ok(await acme.operator.post(`/v1/users/${x.id}/split`, split)).body;
+    ok(await revert(await merged(y.id, x.id)));
+    ok(await acme.operator.delete(`/v1/users/${x.id}?reason=spec`));
+    for (const [id, openId] of [
+      [kept.id, o2],
+      [y.id, y.openId],
+    ]) {
+      const { body } = ok(await acme.operator.get(`/v1/users/${id}/history`));
+      expect(body.items[0].after.identities).toEqual([expect.objectContaining({ openId })]);
+    }
+    const feed = await acme.database.query(`SELECT 1 FROM journal WHERE data::text LIKE '%${o3}%'`);
+    expect(feed).toEqual([]);
+  });
+
+  it('an erasure also takes the unionId out of what contradicted it', async () => {
+    const [x, unionId] = [await born('a1', fresh('u')), fresh('u')];
+    const { conflictId } = await acme.resolved('a1', x.openId, unionId);
+    const owner = await born('a2', unionId);
+    ok(await acme.operator.delete(`/v1/users/${owner.id}?reason=spec`));
+    expect(await conflict(conflictId)).toMatchObject({ status: 'resolved', unionId: '' });
+  });
+});
