@@ -56,4 +56,15 @@ describe('After a change', () => {
     ok(await acme.operator.delete(`/v1/users/${owner.id}?reason=spec`));
     expect(await conflict(conflictId)).toMatchObject({ status: 'resolved', unionId: '' });
   });
+
+  it('a merge of somebody who was erased is not undone, however long the chain', async () => {
+    const [a, b, c] = [await born('a1'), await born('a2'), await born('a3')];
+    const first = await merged(a.id, b.id);
+    const last = await merged(b.id, c.id);
+    ok(await acme.operator.delete(`/v1/users/${c.id}?reason=spec`));
+    for (const mergeId of [first, last]) {
+      const { status, body } = await revert(mergeId);
+      expect([status, body.status, body.code]).toEqual([409, 409, 'user_erased']);
+    }
+  });
 });

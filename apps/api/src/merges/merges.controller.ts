@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { Caller } from '#identity';
-import { Answers, MergeCases, Merges, MergeViews, Reverts } from '#identity';
+import { Answers, MergeCases, Merges, MergeViews, Refusal, Reverts } from '#identity';
 import { CurrentCaller, Needs } from '../access/authentication.guard.js';
 import type { Asking } from '../request/origin.js';
 import { CurrentAsking } from '../request/origin.js';
@@ -112,8 +112,19 @@ export class MergesController {
   @Post(':id/revert')
   @HttpCode(200)
   @Refuses('merge_not_found', 'merge_stale', 'merge_superseded', 'user_erased')
-  revert(@CurrentAsking() asking: Asking, @Param('id') id: string, @Body() body: ReasonDto): Promise<RevertAnswer> {
-    return this.reverts.revert(id, asking.caller.entityId, asking.origin('admin', body.reason));
+  async revert(
+    @CurrentAsking() asking: Asking,
+    @Param('id') id: string,
+    @Body() body: ReasonDto,
+  ): Promise<RevertAnswer> {
+    try {
+      return await this.reverts.revert(id, asking.caller.entityId, asking.origin('admin', body.reason));
+    } catch (error) {
+      // Everywhere else the erased user is what was asked for, and gone; here the merge was, and it is there.
+      if (error instanceof Refusal && error.code === 'user_erased')
+        throw new Refusal(error.code, error.message, { ...error.details, status: 409 });
+      throw error;
+    }
   }
 
   /**

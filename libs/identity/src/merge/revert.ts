@@ -94,8 +94,8 @@ async function partiesOf(
   const source = world.user(sourceUserId);
   const target = world.user(targetUserId);
   if (source === undefined || target === undefined) throw new Error('the users of a merge are never forgotten');
-  if (target.status === 'erased' || source.status === 'erased')
-    throw new Refusal('user_erased', 'one of the users was erased: nothing can be given back');
+  if (await isErased(transaction, target))
+    throw new Refusal('user_erased', 'the merged user was erased: nothing can be given back');
   if (target.status === 'merged') {
     const [later] = await transaction.query<{ id: string }>({
       text: `SELECT id FROM merge WHERE source_user_id = $1 AND status = 'merged'`,
@@ -106,6 +106,16 @@ async function partiesOf(
     });
   }
   return { source, target };
+}
+
+/** Also as an alias of somebody who was erased. */
+async function isErased(transaction: Transaction, user: HeldUser): Promise<boolean> {
+  if (user.status === 'erased' || user.leadsTo === null) return user.status === 'erased';
+  const [end] = await transaction.query<{ status: string }>({
+    text: 'SELECT status FROM users WHERE id = $1',
+    values: [user.leadsTo],
+  });
+  return end?.status === 'erased';
 }
 
 function returnWhatItBrought(
