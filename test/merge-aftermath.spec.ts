@@ -26,7 +26,38 @@ describe('After a change', () => {
     ok(await merge(target, [source], more)).body.results[0].mergeId;
   const revert = (mergeId: string): Promise<Answer<Json>> =>
     acme.operator.post(`/v1/merges/${mergeId}/revert`, { reason: 'spec' });
+  const separate = async (...userIds: string[]): Promise<void> => {
+    ok(await acme.operator.put('/v1/separations', { userIds, reason: 'spec' }));
+  };
   const conflict = async (id: string | null): Promise<Json> => (await acme.operator.get(`/v1/conflicts/${id}`)).body;
+
+  it('one request does not fold two separated users into the same third', async () => {
+    for (const mode of ['each', 'all']) {
+      const [a, b, c] = [await born('a1'), await born('a2'), await born('a3')];
+      await separate(a.id, b.id);
+      const { status, body } = await merge(c.id, [a.id, b.id], { mode });
+      expect([mode, status]).toEqual([mode, mode === 'each' ? 200 : 409]);
+      expect(body.results.map(({ outcome, code }: Json) => [outcome, code])).toEqual([
+        mode === 'each' ? ['merged', undefined] : ['refused', 'not_attempted'],
+        ['refused', 'separated'],
+      ]);
+      expect((await acme.user(b.id)).body.id).toBe(b.id);
+    }
+  });
+
+  it('two observations that come together do not join two separated users', async () => {
+    const unionId = fresh('u');
+    const [a, b, c] = [await born('a1'), await born('a2'), await born('a3', unionId)];
+    await separate(a.id, b.id);
+    const items = [
+      { appId: 'a1', openId: a.openId, unionId },
+      { appId: 'a2', openId: b.openId, unionId },
+    ];
+    const { body } = ok(await acme.operator.post('/v1/identities/resolve/batch', { items }));
+    expect(body.results.map(({ outcome }: Json) => outcome)).toEqual(['merged', 'conflict']);
+    expect((await acme.user(a.id)).body.id).toBe(c.id);
+    expect((await acme.user(b.id)).body.id).toBe(b.id);
+  });
 
   it('an erasure leaves alone what the erased user had lost to somebody who lives', async () => {
     const unionId = fresh('u');
@@ -67,4 +98,22 @@ describe('After a change', () => {
       expect([status, body.status, body.code]).toEqual([409, 409, 'user_erased']);
     }
   });
+
+  it('an open conflict is between whoever owns its identity and its unionId now', async () => {
+    const [x, unionId] = [await born('a1', fresh('u')), fresh('u')];
+    const [k, other] = [await born('a2', unionId), await born('a3')];
+    const { conflictId } = await acme.resolved('a1', x.openId, unionId);
+    const mergeId = await merged(x.id, other.id);
+    expect((await conflict(conflictId)).userIds).toEqual([other.id, k.id]);
+    ok(await revert(mergeId));
+    expect((await conflict(conflictId)).userIds).toEqual([x.id, k.id]);
+    await merged(other.id, k.id);
+    expect(await conflict(conflictId)).toMatchObject({ status: 'open', userIds: [x.id, k.id] });
+    ok(await acme.operator.delete(`/v1/separations/${(await separationOf(x.id, other.id)).id}`));
+    await merged(x.id, k.id, { allowDifferentUnionIds: true });
+    expect(await conflict(conflictId)).toMatchObject({ status: 'resolved', decision: 'overtaken' });
+  });
+
+  const separationOf = async (...userIds: string[]): Promise<Json> =>
+    (await acme.operator.put('/v1/separations', { userIds, reason: 'spec' })).body;
 });

@@ -56,5 +56,4 @@ export function fold(world: World, source: HeldUser, target: HeldUser, options: 
     origin,
     evidence,
   );
-  world.inheritConflicts(source, target, origin);
 }

@@ -84,8 +84,8 @@ export class World {
   private readonly owners = new Map<string, string>();
   private readonly keyOwners = new Map<string, string>();
   private readonly conflicts: HeldConflict[];
-  private readonly separated = new Set<string>();
-  readonly separations: Loaded['separations'];
+  /** Pairs of users whom a human holds apart, as they lead now. */
+  readonly separations: { readonly id: string; readonly a: string; readonly b: string }[];
   private readonly departures: ReadonlyMap<string, { at: string; erased: boolean }>;
   private readonly rows: Record<ChangeSection, object[]> = {
     users: [],
@@ -131,8 +131,7 @@ export class World {
       this.keyOwners.set(name, userId);
       this.loadedKeys.set(name, userId);
     }
-    this.separations = loaded.separations;
-    for (const pair of loaded.separations) this.separated.add(pairOf(pair.a, pair.b));
+    this.separations = [...loaded.separations];
     this.conflicts = loaded.conflicts.map((conflict) => ({ ...conflict, userIds: [...conflict.userIds] }));
     this.departures = new Map(loaded.departed.map((departure) => [departure.fingerprint, departure]));
   }
@@ -150,7 +149,7 @@ export class World {
   }
 
   areSeparated(a: string, b: string): boolean {
-    return this.separated.has(pairOf(a, b));
+    return this.separationOf(a, b) !== undefined;
   }
 
   departure(fingerprint: string): { at: string; erased: boolean } | undefined {
@@ -250,6 +249,10 @@ export class World {
     source.mergedInto = target.id;
     source.leadsTo = target.id;
     for (const user of this.users.values()) if (user.leadsTo === source.id) user.leadsTo = target.id;
+    // Whoever is held apart from the source is held apart from the target from now on, also within this transaction.
+    const led = (id: string): string => (id === source.id ? target.id : id);
+    for (const [index, { id, a, b }] of this.separations.entries())
+      this.separations[index] = { id, a: led(a), b: led(b) };
     this.rows.redirects.push({ userId: source.id, targetId: target.id });
   }
 
@@ -266,10 +269,10 @@ export class World {
 
   /** A lasting decision that two users are two people (P6). Answers its id; one pair is separated once. */
   separate(a: HeldUser, b: HeldUser, origin: Origin): string {
-    const earlier = this.separations.find((pair) => pairOf(pair.a, pair.b) === pairOf(a.id, b.id));
+    const earlier = this.separationOf(a.id, b.id);
     if (earlier !== undefined) return earlier.id;
     const id = this.newId();
-    this.separated.add(pairOf(a.id, b.id));
+    this.separations.push({ id, a: a.id, b: b.id });
     this.rows.separations.push({
       id,
       entityId: a.entityId,
@@ -305,6 +308,7 @@ export class World {
       origin,
       evidence,
     );
+    this.reviewConflicts(origin);
   }
 
   /** Something worth telling that changes no user. */
@@ -380,17 +384,28 @@ export class World {
     }
   }
 
-  /** After a merge the source's open conflicts are the target's; those between the two are overtaken. */
-  inheritConflicts(source: HeldUser, target: HeldUser, origin: Origin): void {
-    const overtaken = new Set<string>();
+  /**
+   * After a step: the parties of an open conflict are whoever owns its identity and its unionId now, and a conflict whose
+   * parties have become one user is overtaken. Who is not held here is left as he was.
+   */
+  private reviewConflicts(origin: Origin): void {
+    const overtaken = new Map<string, string>();
     for (const conflict of this.conflicts) {
-      if (!conflict.userIds.includes(source.id)) continue;
-      if (conflict.userIds.length > 1 && conflict.userIds.every((id) => id === source.id || id === target.id))
-        overtaken.add(conflict.id);
-      conflict.userIds = [...new Set(conflict.userIds.map((id) => (id === source.id ? target.id : id)))];
-      this.writeConflict(conflict, target.entityId, { status: 'open', evidence: [] });
+      const owner = this.ownerOf(conflict.appId, conflict.openId);
+      const [first, second, ...others] = conflict.userIds.map((id) => this.users.get(id)?.leadsTo ?? id);
+      const entityId = owner?.entityId ?? this.users.get(first ?? '')?.entityId;
+      if (entityId === undefined) continue;
+      const keyOwner = this.keyOwner(entityId, conflict.openPlatformId, conflict.unionId);
+      const against = keyOwner === undefined || keyOwner === owner ? second : keyOwner.id;
+      const parties = [...new Set([owner?.id ?? first, against, ...others].filter((id) => id !== undefined))];
+      const isOne = parties.length === 1 && (conflict.userIds.length > 1 || keyOwner?.id === parties[0]);
+      if (isOne) overtaken.set(conflict.id, entityId);
+      if (parties.join() === conflict.userIds.join()) continue;
+      conflict.userIds = parties;
+      this.writeConflict(conflict, entityId, { status: 'open', evidence: [] });
     }
-    this.resolveConflicts(target.entityId, ({ id }) => overtaken.has(id), 'overtaken', origin);
+    for (const [id, entityId] of overtaken)
+      this.resolveConflicts(entityId, (conflict) => conflict.id === id, 'overtaken', origin);
   }
 
   changes(): ChangeSet {
@@ -410,6 +425,10 @@ export class World {
         createdAt,
       })),
     };
+  }
+
+  private separationOf(a: string, b: string): World['separations'][number] | undefined {
+    return this.separations.find((pair) => pairOf(pair.a, pair.b) === pairOf(a, b));
   }
 
   private own(identity: HeldIdentity, user: HeldUser): void {
