@@ -1,7 +1,7 @@
 import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
 import type { Answer, Json } from './harness/http.js';
 
-/** What holds after changes that follow each other: found by a model of the whole, kept here by name. */
+/** What holds after changes that follow each other: found by the model (test/model), kept here by name. */
 describe('After a change', () => {
   let acme: Acme;
   let next = 0;
