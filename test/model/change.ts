@@ -1,5 +1,4 @@
 import type { IdentityName, MergeRecord, People, Person, UserName } from './people.js';
-import { textOf } from './people.js';
 
 /** What a change answers: the names it made or the code it is refused with. */
 export type Answered<T extends object> = T | Refused;
@@ -139,16 +138,17 @@ export function erase(people: People, name: UserName): Answered<{ first: boolean
   if (person.status === 'merged') return { code: 'user_merged', mergedInto: people.leader(name).name };
   if (person.status === 'erased') return { first: false };
   const gone = people.persons.filter((one) => people.leader(one.name) === person).map((one) => one.name);
+  const keys = people.keysOf(name);
   for (const identity of people.identitiesOf(name)) people.holdings.delete(identity);
-  for (const key of people.keysOf(name)) people.keys.delete(key);
+  for (const key of keys) people.keys.delete(key);
   person.status = 'erased';
   // Nothing is left to decide of what names the person; what it lost to others before is theirs.
-  const living = new Set([...people.holdings.keys(), ...people.keys.keys()].map(textOf));
-  const personal = new Set(gone.flatMap((one) => [...people.person(one).shown]).filter((text) => !living.has(text)));
+  const lost = new Set(gone.flatMap((one) => [...people.person(one).shown]));
   for (const conflict of people.conflicts) {
-    const named = [conflict.identity, conflict.key].some((one) => personal.has(textOf(one)));
-    const concerned = named || conflict.parties.some((party) => gone.includes(party));
-    if (conflict.decision === null && concerned) conflict.decision = 'overtaken';
+    const { identity, key, parties } = conflict;
+    const named = keys.includes(key) || (lost.has(identity) && !people.holdings.has(identity));
+    if (conflict.decision === null && (named || parties.some((party) => gone.includes(party))))
+      conflict.decision = 'overtaken';
   }
   people.step(name);
   return { first: true };

@@ -16,8 +16,8 @@ export interface Person {
   status: 'live' | 'merged' | 'erased';
   into: UserName | null;
   version: number;
-  /** The openIds and unionIds it held in one of its steps, or that were seen with it: what an erasure must destroy. */
-  readonly shown: Set<string>;
+  /** The identities it held in one of its steps. */
+  readonly shown: Set<IdentityName>;
 }
 
 export interface Holding {
@@ -169,7 +169,7 @@ export class People {
     for (const name of names) {
       const person = this.person(name);
       person.version += 1;
-      for (const held of [...this.identitiesOf(name), ...this.keysOf(name)]) person.shown.add(textOf(held));
+      for (const identity of this.identitiesOf(name)) person.shown.add(identity);
     }
     for (const conflict of this.conflicts) if (conflict.decision === null) this.review(conflict);
   }

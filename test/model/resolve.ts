@@ -16,11 +16,7 @@ export function resolve(people: People, identity: IdentityName, unionId: string 
   const owner = people.holdings.get(identity)?.owner;
   const keyOwner = key === null ? undefined : people.keys.get(key)?.owner;
   const [u, k] = [named(people, owner), named(people, keyOwner)];
-  if (u !== null) return knownIdentity(people, identity, key, u, k);
-  const answer = unknownIdentity(people, identity, key, k);
-  // A unionId that leads nowhere yet was seen with this person all the same.
-  if (unionId !== null && key === null) people.person(answer.user).shown.add(unionId);
-  return answer;
+  return u === null ? unknownIdentity(people, identity, key, k) : knownIdentity(people, identity, key, u, k);
 }
 
 function unknownIdentity(people: People, identity: IdentityName, key: KeyName | null, k: Person | null): Resolved {
