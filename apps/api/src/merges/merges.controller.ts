@@ -111,7 +111,7 @@ export class MergesController {
   /** Undoes this merge; the two are separated. */
   @Post(':id/revert')
   @HttpCode(200)
-  @Refuses('merge_not_found', 'merge_stale', 'merge_superseded', 'user_erased')
+  @Refuses('merge_not_found', 'merge_stale', 'merge_superseded', { code: 'user_erased', status: 409 })
   async revert(
     @CurrentAsking() asking: Asking,
     @Param('id') id: string,

@@ -5,7 +5,7 @@ import type { RefusalCode } from '#identity';
 import { scopeKey } from '../access/authentication.guard.js';
 import { ProblemAnswer } from '../problem/problem.answers.dto.js';
 import { problems } from '../problem/problem-table.js';
-import { refusesKey } from '../problem/refuses.decorator.js';
+import { type Refused, refusesKey } from '../problem/refuses.decorator.js';
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']> & Record<string, unknown>;
 type Method = (typeof methods)[number];
@@ -62,8 +62,8 @@ function sayNull(property: Property): void {
 /** What no decorator has to repeat on every route: problems by status, the Idempotency-Key, what needs no API key. */
 function complete(operation: Operation, method: Method): void {
   const isPublic = operation[scopeKey] === 'public';
-  const own = (operation[refusesKey] ?? []) as RefusalCode[];
-  const codes = new Set([...everywhere, ...own]);
+  const own = (operation[refusesKey] ?? []) as Refused[];
+  const codes = new Set<Refused>([...everywhere, ...own]);
   if (isPublic) operation.security = [];
   else for (const code of withKey) codes.add(code);
   if (operation.requestBody !== undefined) for (const code of withBody) codes.add(code);
@@ -81,10 +81,11 @@ function complete(operation: Operation, method: Method): void {
   delete operation[createsKey];
 }
 
-function byStatus(codes: ReadonlySet<RefusalCode>): Map<string, RefusalCode[]> {
+function byStatus(refused: ReadonlySet<Refused>): Map<string, RefusalCode[]> {
   const found = new Map<string, RefusalCode[]>();
-  for (const code of codes) {
-    const status = String(problems[code].status);
+  for (const one of refused) {
+    const code = typeof one === 'string' ? one : one.code;
+    const status = String(typeof one === 'string' ? problems[code].status : one.status);
     found.set(status, [...(found.get(status) ?? []), code]);
   }
   return found;
