@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Kafka, logLevel } from 'kafkajs';
+import { topicName, topics } from '../../libs/events/src/index.js';
 import { services } from './services.js';
+import { until } from './until.js';
 
 /** One record as specs look at it. */
 export interface KafkaRecord {
@@ -32,6 +34,28 @@ export async function createTopic(topic: string, partitions = 3, brokers = servi
       waitForLeaders: true,
       topics: [{ topic, numPartitions: partitions, replicationFactor: 1 }],
     });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** All topics of the product, with a few partitions each: where a spec is not about them, 288 are a long wait. */
+export async function createSmallTopics(prefix: string): Promise<void> {
+  const admin = kafkaClient().admin();
+  await admin.connect();
+  try {
+    const names = Object.values(topics).map((topic) => ({ topic: topicName(prefix, topic), ...topic }));
+    await admin.createTopics({
+      waitForLeaders: false,
+      topics: names.map(({ topic, cleanupPolicy }) => ({
+        topic,
+        numPartitions: 3,
+        replicationFactor: 1,
+        configEntries: [{ name: 'cleanup.policy', value: cleanupPolicy }],
+      })),
+    });
+    // A new partition is announced before its leader knows; only a leader that does says where it ends.
+    for (const { topic } of names) await until(() => admin.fetchTopicOffsets(topic), { timeoutMs: 60_000 });
   } finally {
     await admin.disconnect();
   }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Kafka, TopicMessages } from 'kafkajs';
 import { Partitioners } from 'kafkajs';
 import { pino } from 'pino';
@@ -43,7 +43,11 @@ const drainTimeoutMs = 300_000;
 const silent = pino({ level: 'silent' });
 
 export async function benchRelay(options: RelayBenchOptions): Promise<RelayBenchResult> {
-  const settings = readRelaySettings({ DATABASE_URL: options.databaseUrl, KAFKA_BROKERS: options.brokers });
+  const settings = readRelaySettings({
+    DATABASE_URL: options.databaseUrl,
+    KAFKA_BROKERS: options.brokers,
+    SECRETS_KEY: randomBytes(32).toString('base64'),
+  });
   const prefix = `bench-${randomUUID().slice(0, 8)}.`;
   const kafka = createKafka(settings, 'bench', silent);
   const relayId = randomUUID();

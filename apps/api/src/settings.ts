@@ -1,4 +1,4 @@
-import { integer, optionalSecretsKey, readSettings, secretsKey, shared, text } from '#settings';
+import { integer, readSettings, rules, shared, text } from '#settings';
 
 export type ApiSettings = ReturnType<typeof readApiSettings>;
 
@@ -6,6 +6,7 @@ export type ApiSettings = ReturnType<typeof readApiSettings>;
 export function readApiSettings(env: NodeJS.ProcessEnv) {
   return readSettings(env, {
     ...shared,
+    ...rules,
     port: integer('PORT', { min: 0, max: 65_535, fallback: 3000 }),
     operatorApiKey: text('OPERATOR_API_KEY', {
       pattern: /^[\x21-\x7e]{32,512}$/,
@@ -13,8 +14,6 @@ export function readApiSettings(env: NodeJS.ProcessEnv) {
       fallback: null,
       secret: true,
     }),
-    secretsKey: secretsKey('SECRETS_KEY'),
-    secretsKeyPrevious: optionalSecretsKey('SECRETS_KEY_PREVIOUS'),
     wechatBaseUrl: text('WECHAT_BASE_URL', {
       pattern: /^https?:\/\/[^\s/?#]+(\/[^\s?#]*)?$/,
       allowed: 'an http(s) URL without query',
@@ -22,7 +21,5 @@ export function readApiSettings(env: NodeJS.ProcessEnv) {
     }),
     rateLimitPerKeyPerSecond: integer('RATE_LIMIT_PER_KEY_PER_SECOND', { min: 0, max: 1_000_000, fallback: 0 }),
     signingKeyRotateDays: integer('SIGNING_KEY_ROTATE_DAYS', { min: 0, max: 3650, fallback: 30 }),
-    identitiesPerUserMax: integer('IDENTITIES_PER_USER_MAX', { min: 1, max: 1000, fallback: 100 }),
-    identitiesPerUserHardMax: integer('IDENTITIES_PER_USER_HARD_MAX', { min: 1, max: 1000, fallback: 1000 }),
   });
 }

@@ -6,6 +6,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { pino } from 'pino';
 import { SettingRefused } from '#settings';
 import { Database, relayApplicationName } from '#store';
+import { Inbound } from './inbound/inbound.js';
 import { TopicRefused } from './kafka/topics.js';
 import { guardTimer } from './kafka/timer-guard.js';
 import { Relay } from './publish/relay.js';
@@ -32,10 +33,11 @@ async function main(): Promise<void> {
     { logger: false, abortOnError: false },
   );
   const relay = app.get(Relay);
+  const inbound = app.get(Inbound);
   const stop = async (signal: string): Promise<void> => {
     logger.info({ signal }, 'stopping');
     setTimeout(() => process.exit(1), stopWithinMs).unref();
-    await relay.stop();
+    await Promise.all([inbound.stop(), relay.stop()]);
     await app.close();
     await database.close();
     process.exit(0);
@@ -44,7 +46,8 @@ async function main(): Promise<void> {
   process.once('SIGINT', (signal) => void stop(signal).catch(fail));
   await app.listen(settings.port, settings.host);
   logger.info({ url: await app.getUrl(), relayId }, 'listening');
-  await relay.start();
+  const partitionCounts = await relay.start();
+  if (partitionCounts !== null) await inbound.start(partitionCounts);
 }
 
 function fail(error: unknown): void {

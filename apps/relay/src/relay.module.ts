@@ -1,7 +1,10 @@
 import type { DynamicModule } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import type { Logger } from 'pino';
+import { Answers, IdentityModule, Resolver, Sealer } from '#identity';
 import { Database } from '#store';
+import { Inbound } from './inbound/inbound.js';
+import { RulesSettings } from './inbound/rules-settings.js';
 import { createKafka } from './kafka/client.js';
 import { RelayMetrics } from './operation/metrics.js';
 import { OperationController } from './operation/operation.controller.js';
@@ -22,16 +25,21 @@ export interface RelayModuleOptions {
   readonly relayId: string;
 }
 
-/** How does it reach Kafka? */
+/** Nothing that comes in by Kafka asks WeChat. */
+const wechat = { baseUrl: 'https://api.weixin.qq.com', onCall: () => undefined };
+
+/** How does it reach Kafka, and come in from Kafka? */
 @Module({})
 export class RelayModule {
   static register({ settings, logger, database, relayId }: RelayModuleOptions): DynamicModule {
     const topics = { prefix: settings.kafkaTopicPrefix, replicationFactor: settings.kafkaReplicationFactor };
+    const sealer = new Sealer(settings.secretsKey, settings.secretsKeyPrevious);
+    const rules = new RulesSettings(settings);
     return {
       module: RelayModule,
+      imports: [IdentityModule.register({ database, settings: rules, sealer, operatorKey: null, wechat })],
       controllers: [OperationController],
       providers: [
-        { provide: Database, useValue: database },
         RelayMetrics,
         Readiness,
         {
@@ -40,6 +48,15 @@ export class RelayModule {
           useFactory: (metrics: RelayMetrics) => {
             const kafka = createKafka(settings, `unionlink-relay-${relayId}`, logger);
             return new Relay(database, kafka, metrics, logger, { relayId, topics, leaseMs });
+          },
+        },
+        {
+          provide: Inbound,
+          inject: [RelayMetrics, Resolver, Answers],
+          useFactory: (metrics: RelayMetrics, resolver: Resolver, answers: Answers) => {
+            const kafka = createKafka(settings, `unionlink-inbound-${relayId}`, logger);
+            const prepare = (signal: AbortSignal): Promise<void> => rules.load(database, sealer, logger, signal);
+            return new Inbound({ kafka, metrics, logger, prefix: topics.prefix, resolver, answers, prepare });
           },
         },
       ],

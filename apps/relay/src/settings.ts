@@ -1,4 +1,4 @@
-import { integer, oneOf, readSettings, SettingRefused, shared, text } from '#settings';
+import { integer, oneOf, readSettings, rules, SettingRefused, shared, text } from '#settings';
 
 export type RelaySettings = ReturnType<typeof readRelaySettings>;
 
@@ -8,6 +8,7 @@ const saslMechanisms = ['', 'plain', 'scram-sha-256', 'scram-sha-512'] as const;
 export function readRelaySettings(env: NodeJS.ProcessEnv) {
   return readSettings(env, {
     ...shared,
+    ...rules,
     kafkaBrokers: requiredBrokers,
     port: integer('PORT', { min: 0, max: 65_535, fallback: 3001 }),
     /** 0: what the broker gives by default. */

@@ -48,6 +48,7 @@ export function asyncApiDocument({ version, topicPrefix = '' }: AsyncApiOptions)
       schemas: {
         ...Object.fromEntries(schemas.map((schema) => [schemaName(schema), embedded(schema)])),
         'cloud-event-headers': cloudEventHeaders,
+        'dead-letter-headers': deadLetterHeaders,
       },
     },
   };
@@ -93,6 +94,7 @@ function message(channelName: Channel, type: string): object {
     ...(topics[channelName].direction === 'out' && schema !== undefined
       ? { traits: [{ $ref: '#/components/messageTraits/cloudEvent' }] }
       : {}),
+    ...(channelName === 'deadLetters' ? { headers: { $ref: '#/components/schemas/dead-letter-headers' } } : {}),
     // A dead letter is whatever arrived, so it has no schema.
     ...(schema === undefined ? {} : { payload: { $ref: `#/components/schemas/${payloadName}` } }),
     bindings: { kafka: { key: { type: 'string', description: topics[channelName].key }, bindingVersion: '0.5.0' } },
@@ -139,4 +141,22 @@ const cloudEventHeaders = {
     'ce_dataschema',
     'content-type',
   ],
+};
+
+const deadLetterHeaders = {
+  type: 'object',
+  description: 'Beside the headers of the record itself.',
+  properties: {
+    reason: {
+      type: 'string',
+      description: 'not_json, internal, or the code with which REST would have refused it (docs/errors.md).',
+    },
+    detail: { type: 'string', description: 'In words; never a value of the record.' },
+    'source-topic': { type: 'string' },
+    'source-partition': { type: 'string' },
+    'source-offset': { type: 'string' },
+    'source-timestamp': { type: 'string', description: 'Milliseconds since 1970.' },
+    'value-bytes': { type: 'string', description: 'Only where the value was too large and is cut: how large it was.' },
+  },
+  required: ['reason', 'detail', 'source-topic', 'source-partition', 'source-offset', 'source-timestamp'],
 };

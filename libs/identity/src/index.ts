@@ -30,6 +30,7 @@ export { Links } from './link/links.js';
 export { MergeViews } from './merge/merge-views.js';
 export { Merges } from './merge/merges.js';
 export { Reverts } from './merge/revert.js';
+export { admitAnswer, AnswerDto } from './participant/answer.dto.js';
 export { Answers } from './participant/answers.js';
 export { OverdueAnswers } from './participant/overdue-answers.js';
 export { Participants } from './participant/participants.js';

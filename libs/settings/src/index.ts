@@ -111,6 +111,14 @@ export const shared = {
   eventsRetentionDays: integer('EVENTS_RETENTION_DAYS', { min: 1, max: 3650, fallback: 30 }),
 };
 
+/** What every process that applies the rules needs: one installation, one set of them. */
+export const rules = {
+  secretsKey: secretsKey('SECRETS_KEY'),
+  secretsKeyPrevious: optionalSecretsKey('SECRETS_KEY_PREVIOUS'),
+  identitiesPerUserMax: integer('IDENTITIES_PER_USER_MAX', { min: 1, max: 1000, fallback: 100 }),
+  identitiesPerUserHardMax: integer('IDENTITIES_PER_USER_HARD_MAX', { min: 1, max: 1000, fallback: 1000 }),
+};
+
 /** Reads every setting once; reports all that is wrong at once, so that a set-up is mended in one go. */
 export function readSettings<T extends Record<string, Reader<unknown>>>(
   env: NodeJS.ProcessEnv,

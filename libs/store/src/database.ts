@@ -56,6 +56,18 @@ export function isContention(error: unknown): boolean {
   return contention.has(codeOf(error));
 }
 
+const sqlState = /^[0-9A-Z]{5}$/;
+
+/**
+ * True for what trying again will not mend: data that a column or a constraint does not take (classes 22 and 23), and
+ * bugs of ours. False for any state of the server, also one that only a human will change.
+ */
+export function isDataFault(error: unknown): boolean {
+  if (isUnavailable(error) || isContention(error)) return false;
+  const code = codeOf(error);
+  return sqlState.test(code) ? /^2[23]/.test(code) : true;
+}
+
 const int8Oid = 20;
 const parseInt8 = (text: string): number => Number(text);
 /** Versions and ids stay far below 2^53, so a bigint column reads as a number. */

@@ -1,4 +1,4 @@
-export { Database, DatabaseUnavailable, isContention, isUnavailable } from './database.js';
+export { Database, DatabaseUnavailable, isContention, isDataFault, isUnavailable } from './database.js';
 export type { DatabaseOptions, Statement, Transaction } from './database.js';
 export { applyChanges, lockAndLoad, readWarm } from './people.js';
 export type * from './people.js';

@@ -1,13 +1,20 @@
-import type { Kafka, Message, Producer, RecordMetadata } from 'kafkajs';
+import type { IHeaders, Kafka, Message, Producer, RecordMetadata } from 'kafkajs';
 import { Partitioners } from 'kafkajs';
 import { connectionTimeoutMs, requestTimeoutMs } from './client.js';
 
-export interface OutRecord {
+export interface SinkRecord {
   /** Full name. */
   readonly topic: string;
+  /** Null: any partition. */
+  readonly key: string | Buffer | null;
+  readonly value: string | Buffer | null;
+  readonly headers: IHeaders;
+}
+
+/** A record of ours. */
+export interface OutRecord extends SinkRecord {
   readonly key: string;
   readonly value: string;
-  readonly headers: Record<string, string>;
 }
 
 const retries = 3;
@@ -48,14 +55,14 @@ export class KafkaSink {
   }
 
   /** As Java computes it: murmur2 over the key. */
-  partition(topic: string, key: string): number {
+  partition(topic: string, key: string | Buffer | null): number {
     const metadata = this.partitionMetadata.get(topic);
     if (metadata === undefined) throw new Error(`${topic} is not a topic of ours`);
     return this.partitionOf({ topic, partitionMetadata: metadata as never, message: { key, value: null } });
   }
 
   /** Resolves when every record is stored by all in-sync replicas. Rejects: each may be stored, once or more, or not. */
-  async send(records: readonly OutRecord[]): Promise<void> {
+  async send(records: readonly SinkRecord[]): Promise<void> {
     if (this.isSending) throw new Error('one send at a time: two in flight lose records');
     this.isSending = true;
     try {
@@ -102,7 +109,7 @@ export class KafkaSink {
     if (producer !== null) await close(producer);
   }
 
-  private byTopic(records: readonly OutRecord[]): {
+  private byTopic(records: readonly SinkRecord[]): {
     topicMessages: { topic: string; messages: Message[] }[];
     written: ReadonlySet<string>;
   } {

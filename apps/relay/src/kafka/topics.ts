@@ -14,7 +14,9 @@ const ledWithinMs = 30_000;
 const lookEveryMs = 50;
 /** An event has at most 256 KiB; what goes to one partition in one send is kept below this too. */
 export const recordBatchMaxBytes = 900_000;
-const messageMaxBytes = 2 * 1024 * 1024;
+export const messageMaxBytes = 2 * 1024 * 1024;
+/** A dead letter is a record as large as any, and says why it is one. */
+export const deadLetterRoomBytes = 64 * 1024;
 
 export interface TopicOptions {
   readonly prefix: string;
@@ -70,8 +72,10 @@ function configOf(topic: Topic, replicationFactor: number): { name: string; valu
   const config: Record<string, string> = {
     'cleanup.policy': topic.cleanupPolicy,
     'message.timestamp.type': 'CreateTime',
-    'max.message.bytes': String(messageMaxBytes),
+    'max.message.bytes': String(topic === topics.deadLetters ? messageMaxBytes + deadLetterRoomBytes : messageMaxBytes),
   };
+  // The broker unpacks what a producer packed with a codec that KafkaJS does not have (lz4, snappy, zstd).
+  if (topic.direction === 'in') config['compression.type'] = 'uncompressed';
   if (topic.retentionMs !== null) config['retention.ms'] = String(topic.retentionMs);
   if (topic.cleanupPolicy === 'compact') {
     // A consumer may be away for a week and still sees what was deleted; nothing vanishes under one that is reading.

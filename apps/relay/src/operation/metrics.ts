@@ -11,6 +11,7 @@ export class RelayMetrics {
   readonly sendFailures: Counter;
   readonly leases: Gauge;
   private readonly publishedTotal: Counter<'topic'>;
+  private readonly takenTotal: Counter<'topic' | 'result'>;
   private readonly batchEvents: Histogram;
   private readonly lagEvents: Gauge;
   private readonly oldestSeconds: Gauge;
@@ -22,6 +23,12 @@ export class RelayMetrics {
       name: 'unionlink_relay_published_total',
       help: 'Records that Kafka acknowledged, by topic',
       labelNames: ['topic'],
+      registers,
+    });
+    this.takenTotal = new Counter({
+      name: 'unionlink_relay_inbound_total',
+      help: 'Records of the inbound topics, by whether they had their effect or became dead letters',
+      labelNames: ['topic', 'result'],
       registers,
     });
     this.sendFailures = new Counter({
@@ -53,6 +60,11 @@ export class RelayMetrics {
     for (const { topic } of records) counts.set(topic, (counts.get(topic) ?? 0) + 1);
     for (const [topic, count] of counts) this.publishedTotal.inc({ topic }, count);
     this.batchEvents.observe(events);
+  }
+
+  taken(topic: string, applied: number, deadLetters: number): void {
+    this.takenTotal.inc({ topic, result: 'applied' }, applied);
+    this.takenTotal.inc({ topic, result: 'dead_letter' }, deadLetters);
   }
 
   /** While the database is away the two gauges of the journal say so, rather than what was true before. */

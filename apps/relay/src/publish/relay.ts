@@ -45,10 +45,13 @@ export class Relay {
     this.leases = new Leases(database, logger, options);
   }
 
-  /** Resolves when publishing has begun or `stop` was called. Throws TopicRefused; waits for a Kafka that is away. */
-  async start(): Promise<void> {
+  /**
+   * Resolves when publishing has begun, with the partitions of every topic by full name, or with null when `stop` was
+   * called. Throws TopicRefused; waits for a Kafka that is away.
+   */
+  async start(): Promise<ReadonlyMap<string, number> | null> {
     const partitionCounts = await this.prepared();
-    if (partitionCounts === null) return;
+    if (partitionCounts === null) return null;
     const records = new RecordMaker(this.options.topics.prefix);
     const { database, leases, metrics, logger, kafka } = this;
     const pipelines = Array.from({ length: pipelineCount }, (_, index) => {
@@ -66,6 +69,7 @@ export class Relay {
     this.looking = this.keepLooking(signal);
     this.pipelines = pipelines.map((pipeline) => pipeline.run(signal));
     this.hasStarted = true;
+    return partitionCounts;
   }
 
   /** Finishes the batches in hand and gives the leases back. */

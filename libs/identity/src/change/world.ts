@@ -6,7 +6,7 @@ import type { ConflictKind } from '../resolve/resolve.decision.js';
 /** Why a change happens and who makes it: goes into every journal row. */
 export interface Origin {
   readonly cause: Cause;
-  /** `key:<api key id>`, `operator`, `wechat` or `service`. */
+  /** `key:<api key id>`, `operator`, `wechat`, `kafka` (whoever may write the observations), `participant:<name>` or `service`. */
   readonly actor: string;
   readonly requestId: string | null;
   readonly traceparent: string | null;

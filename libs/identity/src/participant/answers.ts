@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Acknowledgement } from '#events';
+import { Database, findMerge } from '#store';
 import type { Origin } from '../change/world.js';
 import { MergeCases } from '../consent/merge-cases.js';
 import { isUserId } from '../lookup/users.js';
@@ -12,11 +13,13 @@ export class Answers {
   constructor(
     private readonly participants: Participants,
     private readonly cases: MergeCases,
+    private readonly database: Database,
   ) {}
 
   /**
    * `accept` and `refuse` answer a MergeProposed, `done` and `failed` a merge, a revert or an erasure. An answer may come
-   * again, late, or about something nobody knows: it is recorded and changes nothing.
+   * again, late, or about something nobody knows: it is recorded and changes nothing. The last is refused after it was
+   * recorded, so that whoever sent it hears of it.
    */
   async take(answer: Acknowledgement, origin: Origin): Promise<void> {
     const { kind, id, participant, status, detail = null } = answer;
@@ -24,9 +27,8 @@ export class Answers {
     if (status === 'accept' || status === 'refuse') {
       if (kind !== 'merge') throw new Refusal('invalid_request', `nobody is asked for consent to kind ${kind}`);
       await this.cases.answer({ mergeId: id, participant, answer: status, reason: detail }, origin);
-      return;
-    }
-    await this.participants.acknowledge({ kind, subjectId: id, participant, status, detail });
+    } else await this.participants.acknowledge({ kind, subjectId: id, participant, status, detail });
+    await this.refuseUnknown(kind, id);
   }
 
   /** By REST, where only the merge is named: see `Participants.acknowledgeMerge`. */
@@ -43,5 +45,12 @@ export class Answers {
     if (status === 'accept' || status === 'refuse')
       await this.cases.answer({ mergeId, participant, answer: status, reason: detail }, origin);
     else await this.participants.acknowledgeMerge(mergeId, { participant, status, detail });
+  }
+
+  private async refuseUnknown(kind: Acknowledgement['kind'], id: string): Promise<void> {
+    if (kind !== 'erasure' && (await findMerge(this.database, id, null)) === null)
+      throw new Refusal('merge_not_found', 'no such merge');
+    if (kind === 'erasure' && (await this.database.prisma.erasure.findUnique({ where: { id } })) === null)
+      throw new Refusal('erasure_not_found', 'no such erasure');
   }
 }

@@ -1,0 +1,88 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Kafka } from 'kafkajs';
+import type { Logger } from 'pino';
+import { topicName, topics } from '#events';
+import { Answers, Resolver } from '#identity';
+import { KafkaSink } from '../kafka/sink.js';
+import type { RelayMetrics } from '../operation/metrics.js';
+import { AcknowledgementsInbox } from './acknowledgements.js';
+import type { Inbox } from './inbox.js';
+import { InboundReader } from './inbound-reader.js';
+import { ObservationsInbox } from './observations.js';
+
+export interface InboundParts {
+  readonly kafka: Kafka;
+  readonly metrics: RelayMetrics;
+  readonly logger: Logger;
+  /** KAFKA_TOPIC_PREFIX. */
+  readonly prefix: string;
+  readonly resolver: Resolver;
+  readonly answers: Answers;
+  /** Whatever the rules need before the first record; tried again until it succeeds. */
+  readonly prepare: (signal: AbortSignal) => Promise<void>;
+}
+
+const lookEveryMs = 1_000;
+const restartAfterMs = 5_000;
+
+/** The way in from Kafka: one reader for each inbound topic, begun anew when it gave up. */
+export class Inbound {
+  private readonly stopping = new AbortController();
+  private following: Promise<void>[] = [];
+
+  constructor(private readonly parts: InboundParts) {}
+
+  /** Resolves when reading has begun or `stop` was called. The topics must have been prepared. */
+  async start(partitionCounts: ReadonlyMap<string, number>): Promise<void> {
+    const { signal } = this.stopping;
+    await this.parts.prepare(signal);
+    if (signal.aborted) return;
+    const { resolver, answers } = this.parts;
+    this.following = [
+      this.follow(topics.observations, new ObservationsInbox(resolver), partitionCounts),
+      this.follow(topics.acknowledgements, new AcknowledgementsInbox(answers), partitionCounts),
+    ];
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await Promise.all(this.following);
+  }
+
+  private async follow(
+    topic: { readonly name: string },
+    inbox: Inbox,
+    partitionCounts: ReadonlyMap<string, number>,
+  ): Promise<void> {
+    const { kafka, metrics, logger, prefix } = this.parts;
+    const { signal } = this.stopping;
+    const name = topicName(prefix, topic);
+    while (!signal.aborted) {
+      const reader = new InboundReader({
+        kafka,
+        // With the prefix: installations that share a broker share no group.
+        groupId: `${prefix}unionlink.${topic.name}`,
+        topic: name,
+        deadLettersTopic: topicName(prefix, topics.deadLetters),
+        inbox,
+        sink: new KafkaSink(kafka, partitionCounts),
+        metrics,
+        logger,
+      });
+      try {
+        await reader.start();
+        while (!signal.aborted && reader.isWell) await pause(lookEveryMs, signal);
+      } catch (error) {
+        logger.warn({ err: error, topic: name }, 'an inbound topic cannot be read');
+      }
+      await reader.stop().catch((error: unknown) => logger.warn({ err: error, topic: name }, 'a reader did not stop'));
+      if (signal.aborted) return;
+      logger.warn({ topic: name }, 'the inbound topic is read anew');
+      await pause(restartAfterMs, signal);
+    }
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined);
+}

@@ -1,0 +1,292 @@
+import { randomUUID } from 'node:crypto';
+import type { Message } from 'kafkajs';
+import { Partitioners } from 'kafkajs';
+import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
+import { createSmallTopics, freshTopicPrefix, type KafkaRecord, kafkaClient, readTopic } from './harness/kafka.js';
+import { type App, startRelay } from './harness/processes.js';
+import { services } from './harness/services.js';
+import { shortOrWhole } from './harness/torture.js';
+import { until } from './harness/until.js';
+import { connect } from './relay-people.js';
+
+const prefix = freshTopicPrefix();
+const observations = `${prefix}identity.observations.v1`;
+const acknowledgements = `${prefix}identity.acknowledgements.v1`;
+const deadLetters = `${prefix}identity.dead-letters.v1`;
+const patience = { timeoutMs: 60_000 };
+
+let acme: Acme;
+let relay: App;
+
+const startOurRelay = (): Promise<App> =>
+  startRelay({ databaseUrl: acme.database.url, env: { KAFKA_TOPIC_PREFIX: prefix } });
+
+async function produce(topic: string, messages: readonly Message[]): Promise<void> {
+  const producer = kafkaClient().producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  await producer.connect();
+  await producer.send({ topic, messages: [...messages] });
+  await producer.disconnect();
+}
+
+const observed = (body: object, key = 'a1:o1', headers: Record<string, string> = {}): Message => ({
+  key,
+  value: JSON.stringify(body),
+  headers,
+});
+
+const metricsOf = async ({ url }: App): Promise<string> => (await fetch(`${url}/metrics`)).text();
+
+async function count(sql: string): Promise<number> {
+  const [row] = await acme.database.query<{ count: string }>(sql);
+  return Number(row?.count);
+}
+
+/** The dead letters of these records, each once: after a kill they may be there twice. */
+async function lettersOf(keys: ReadonlySet<string>): Promise<KafkaRecord[]> {
+  const records = (await readTopic(deadLetters)).filter(({ key }) => key !== null && keys.has(key));
+  return [...new Map(records.map((record) => [placeOf(record), record])).values()];
+}
+
+const placeOf = ({ headers }: KafkaRecord): string =>
+  [headers['source-topic'], headers['source-partition'], headers['source-offset']].join('/');
+
+const untilLetters = async (keys: readonly string[]): Promise<KafkaRecord[]> =>
+  until(async () => {
+    const letters = await lettersOf(new Set(keys));
+    return letters.length >= keys.length && letters;
+  }, patience);
+
+const poisonous = (more: object): string => JSON.stringify({ appId: 'a1', openId: 'oPoison', ...more });
+
+/** Thirty records that nobody can take, one of each kind in turn. */
+function poisons(): (Message & { readonly reason: string })[] {
+  const kinds: [string, string | Buffer | null][] = [
+    ['not_json', 'not JSON at all'],
+    ['not_json', Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d])],
+    ['not_json', null],
+    ['invalid_request', '[]'],
+    ['invalid_request', '"text"'],
+    ['invalid_request', poisonous({ openId: undefined })],
+    ['invalid_request', poisonous({ openId: ' null ' })],
+    ['invalid_request', poisonous({ more: 1 })],
+    ['invalid_request', poisonous({ observedAt: 'yesterday' })],
+    ['app_not_found', poisonous({ appId: 'a77' })],
+    ['snapshot_user', poisonous({ isSnapshotUser: true })],
+    ['invalid_request', poisonous({ unionId: { deep: ['er'] } })],
+  ];
+  return Array.from({ length: 30 }, (_, index) => {
+    const [reason, value] = kinds[index % kinds.length] ?? ['', null];
+    return { key: `poison-${index}`, value, reason };
+  });
+}
+
+const oneOfMany = (index: number, unionId?: string): Message =>
+  observed({ appId: 'a3', openId: `oMany${index}`, ...(unionId === undefined ? {} : { unionId }) }, `a3:oMany${index}`);
+
+/** Puts the few between the many at even distances. */
+function mixed(many: readonly Message[], few: readonly Message[]): Message[] {
+  const distance = Math.floor(many.length / few.length);
+  return many.flatMap((message, index) => {
+    const other = index % distance === 0 ? few[index / distance] : undefined;
+    return other === undefined ? [message] : [other, message];
+  });
+}
+
+const hasWaited = (): boolean => relay.logs().some(({ msg }) => msg === 'records of an inbound topic are tried again');
+
+beforeAll(async () => {
+  [acme] = await Promise.all([startAcme(), createSmallTopics(prefix)]);
+  relay = await startOurRelay();
+}, 120_000);
+
+afterAll(async () => {
+  await relay.kill();
+  await acme.stop();
+});
+
+describe('What comes in by Kafka', () => {
+  it('has the effect of the same by REST, and says by which request it came', async () => {
+    const key = 'a1:oKafka';
+    await produce(observations, [
+      observed({ appId: 'a1', openId: 'oKafka', unionId: 'uKafka', source: 'code2session' }, key, {
+        ce_causationid: 'request-of-theirs',
+      }),
+      observed({ appId: 'a2', openId: ' oKafka2 ', unionId: 'uKafka' }, 'a2:oKafka2', { 'x-request-id': 'two words' }),
+    ]);
+    const userOf = (appId: string, openId: string): Promise<string> =>
+      until(async () => {
+        const answer = await acme.operator.get<{ user: { id: string } }>(`/v1/identities/${appId}/${openId}`);
+        return answer.status === 200 && answer.body.user.id;
+      }, patience);
+    const id = await userOf('a1', 'oKafka');
+    expect(await userOf('a2', 'oKafka2')).toBe(id);
+    expect(await acme.resolved('a1', 'oKafka', 'uKafka')).toMatchObject({ outcome: 'unchanged', user: { id } });
+    const rows = await acme.database.query<{ cause: string; actor: string; request_id: string }>(
+      `SELECT cause, actor, request_id FROM journal WHERE user_id = $1 ORDER BY evidence ->> 'openId'`,
+      [id],
+    );
+    expect(rows).toEqual([
+      { cause: 'observation', actor: 'kafka', request_id: 'request-of-theirs' },
+      {
+        cause: 'observation',
+        actor: 'kafka',
+        request_id: expect.stringMatching(/identity\.observations\.v1\/\d+\/\d+$/),
+      },
+    ]);
+    const counted = `unionlink_relay_inbound_total{topic="${observations}",result="applied"} 2`;
+    await until(async () => (await metricsOf(relay)).includes(counted), patience);
+  });
+
+  it('is applied in order and once, poison put aside, though the relay is killed in the middle', async () => {
+    const people = shortOrWhole(1_000, 10_000);
+    const everyone = Array.from({ length: people }, (_, index) => index);
+    // In this order the first unionId is the key and the second contradicts it; in any other it would not be so.
+    const steps = [
+      ...everyone.map((index) => oneOfMany(index)),
+      ...everyone.map((index) => oneOfMany(index, `uFirst${index}`)),
+      ...everyone.map((index) => oneOfMany(index, `uSecond${index}`)),
+    ];
+    const bad = poisons();
+    const records = mixed(steps, bad);
+    expect(records).toHaveLength(people * 3 + 30);
+    const half = records.length / 2;
+    await produce(observations, records.slice(0, half));
+    const identities = `SELECT count(*) FROM identity WHERE open_id LIKE 'oMany%'`;
+    await until(async () => (await count(identities)) > 0, patience);
+    // Whoever writes waits for this lock, so that the relay is killed with work in its hands.
+    const blocker = await connect(acme.database.url);
+    await blocker.query('BEGIN; LOCK TABLE identity IN SHARE MODE');
+    await produce(observations, records.slice(half));
+    await relay.kill();
+    await blocker.query('ROLLBACK');
+    await blocker.end();
+    relay = await startOurRelay();
+
+    const letters = await untilLetters(bad.map(({ key }) => String(key)));
+    const contradicted = `SELECT count(*) FROM conflict WHERE open_id LIKE 'oMany%' AND union_id LIKE 'uSecond%'`;
+    await until(async () => (await count(contradicted)) === people, patience);
+    expect(await count(`${identities} AND pending_union_id LIKE 'uSecond%'`)).toBe(people);
+    expect(await count(`SELECT count(*) FROM union_key WHERE union_id LIKE 'uSecond%'`)).toBe(0);
+    const keyed = `SELECT count(*) FROM identity i JOIN union_key k USING (user_id)
+      WHERE i.open_id = 'oMany' || substr(k.union_id, 7) AND k.union_id LIKE 'uFirst%'`;
+    expect(await count(keyed)).toBe(people);
+    expect(
+      await count(`SELECT count(*) FROM users u JOIN identity i ON i.user_id = u.id
+      WHERE i.open_id LIKE 'oMany%' AND u.version = 2`),
+    ).toBe(people);
+    expect(await brokenInvariants(acme.database)).toEqual([]);
+
+    expect(letters).toHaveLength(bad.length);
+    const found = new Map(letters.map((letter) => [letter.key, letter]));
+    for (const { key, value, reason } of bad) {
+      const letter = found.get(String(key));
+      expect([key, letter?.headers.reason, letter?.value]).toEqual([
+        key,
+        reason,
+        value === null ? null : String(value),
+      ]);
+    }
+    // Nothing but the poison: where there are two of one, the relay was killed before it had saved its place.
+    const all = await readTopic(deadLetters);
+    expect(new Set(all.map(placeOf)).size).toBe(bad.length);
+  }, 180_000);
+
+  it('waits while the database is away, and is applied when it is back', async () => {
+    const admin = await connect(services.adminUrl);
+    const { name } = acme.database;
+    await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1', [name]);
+    await produce(observations, [
+      observed({ appId: 'a1', openId: 'oAway' }, 'a1:oAway'),
+      observed({ appId: 'a1', openId: 'oAway', unionId: 'uAway' }, 'a1:oAway'),
+      observed({ appId: 'a1', openId: 'oAway', unionId: 'uAway2' }, 'a1:oAway'),
+    ]);
+    await until(hasWaited, patience);
+    await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+    await admin.end();
+    await until(async () => (await count(`SELECT count(*) FROM conflict WHERE union_id = 'uAway2'`)) === 1, patience);
+    expect(await lettersOf(new Set(['a1:oAway']))).toEqual([]);
+  }, 120_000);
+
+  it('counts as seen when it was handed over: what waited does not bring an erased person back', async () => {
+    const { user } = await acme.resolved('a1', 'oGone', 'uGone');
+    const before = String(Date.now() - 1);
+    ok(await acme.operator.delete(`/v1/users/${user.id}?reason=asked`));
+    await produce(observations, [{ ...observed({ appId: 'a1', openId: 'oGone' }, 'late'), timestamp: before }]);
+    const [letter] = await untilLetters(['late']);
+    expect(letter?.headers.reason).toBe('observation_stale');
+    await produce(observations, [observed({ appId: 'a1', openId: 'oGone' }, 'a1:oGone')]);
+    const returned = await until(async () => {
+      const answer = await acme.operator.get<{ user: { id: string } }>('/v1/identities/a1/oGone');
+      return answer.status === 200 && answer.body.user.id;
+    }, patience);
+    expect(returned).not.toBe(user.id);
+  });
+});
+
+const answer = (id: string, more: object = {}): Message => ({
+  key: id,
+  value: JSON.stringify({ kind: 'merge', id, participant: 'points', status: 'done', ...more }),
+});
+
+describe('Acknowledgements by Kafka', () => {
+  interface Acknowledged {
+    readonly acknowledgements: readonly { participant: string; kind: string; status: string; expected: boolean }[];
+  }
+  it('end in the same barrier as by REST; forged ones change nothing, unreadable ones are put aside', async () => {
+    const participant = { entityId: 'acme', acknowledges: ['merge', 'erasure'] };
+    ok(await acme.operator.put('/v1/participants/points', participant));
+    ok(await acme.operator.put('/v1/participants/campaigns', participant));
+    const target = await acme.resolved('a1', 'oTarget');
+    const source = await acme.resolved('a2', 'oSource');
+    const merged = ok(
+      await acme.operator.post<{ results: { mergeId: string }[] }>('/v1/merges', {
+        targetUserId: target.user.id,
+        sourceUserIds: [source.user.id],
+        reason: 'one person',
+      }),
+    );
+    const mergeId = merged.body.results[0]?.mergeId ?? '';
+    const erased = ok(
+      await acme.operator.delete<{ erasureId: string }>(`/v1/users/${target.user.id}?reason=asked`),
+    ).body;
+    const unknown = randomUUID();
+    await produce(acknowledgements, [
+      answer(mergeId, { status: 'failed', detail: 'first\nsecond line' }),
+      answer(mergeId),
+      answer(mergeId, { status: 'failed' }),
+      answer(mergeId, { participant: 'stranger', addedLater: true }),
+      answer(unknown),
+      { key: 'broken', value: '{"kind":"merge"' },
+      answer(mergeId, { kind: 'party' }),
+      answer(erased.erasureId, { kind: 'erasure' }),
+      answer(mergeId, { kind: 'erasure' }),
+    ]);
+    const letters = await until(async () => {
+      const found = await lettersOf(new Set([unknown, 'broken', mergeId]));
+      return found.length >= 4 && found;
+    }, patience);
+    expect(new Set(letters.map(({ headers }) => headers.reason))).toEqual(
+      new Set(['erasure_not_found', 'invalid_request', 'merge_not_found', 'not_json']),
+    );
+    const of = async (path: string): Promise<string[]> => {
+      const { body } = ok(await acme.operator.get<Acknowledged>(path));
+      return body.acknowledgements.map((one) => `${one.participant} ${one.kind} ${one.status} ${one.expected}`);
+    };
+    const isAnswered = async (): Promise<boolean> =>
+      (await of(`/v1/erasures/${erased.erasureId}`)).includes('points erasure done true') &&
+      (await of(`/v1/merges/${mergeId}`)).some((line) => line.startsWith('stranger'));
+    await until(isAnswered, patience);
+    // What is about no merge or erasure of ours is recorded too, where whoever looks will see it.
+    expect(await of(`/v1/merges/${mergeId}`)).toEqual([
+      'points erasure done false',
+      'campaigns merge pending true',
+      'points merge done true',
+      'stranger merge done false',
+    ]);
+    expect(await of(`/v1/erasures/${erased.erasureId}`)).toEqual([
+      'campaigns erasure pending true',
+      'points erasure done true',
+    ]);
+  });
+});
