@@ -13,6 +13,7 @@ const commands: Readonly<Record<string, Command>> = {
     load: () => import('./cli/audit.js'),
   },
   secrets: { about: 'what is sealed with SECRETS_KEY: reseal', load: () => import('./cli/secrets.js') },
+  events: { about: 'what was announced: tail, replay, snapshot', load: () => import('./cli/events.js') },
   keys: { about: 'signing keys of sessions: list, rotate, withdraw', load: () => import('./cli/keys.js') },
 };
 

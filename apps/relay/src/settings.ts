@@ -4,24 +4,30 @@ export type RelaySettings = ReturnType<typeof readRelaySettings>;
 
 const saslMechanisms = ['', 'plain', 'scram-sha-256', 'scram-sha-512'] as const;
 
+/** Where Kafka is and how it lets us in; for every program of this installation that speaks to it. */
+export const kafkaReaders = {
+  kafkaBrokers: requiredBrokers,
+  kafkaTopicPrefix: shared.kafkaTopicPrefix,
+  /** 0: what the broker gives by default. */
+  kafkaReplicationFactor: integer('KAFKA_REPLICATION_FACTOR', { min: 0, max: 10, fallback: 0 }),
+  kafkaSsl: oneOf('KAFKA_SSL', ['true', 'false'], 'false'),
+  kafkaSaslMechanism: oneOf('KAFKA_SASL_MECHANISM', saslMechanisms, ''),
+  kafkaSaslUsername: text('KAFKA_SASL_USERNAME', { pattern: /^.{1,255}$/, allowed: 'a user name', fallback: '' }),
+  kafkaSaslPassword: text('KAFKA_SASL_PASSWORD', {
+    pattern: /^.{1,1024}$/,
+    allowed: 'a password',
+    fallback: '',
+    secret: true,
+  }),
+};
+
 /** Everything the relay process can be told. Refuses to start with the variable's name; secrets are never printed. */
 export function readRelaySettings(env: NodeJS.ProcessEnv) {
   return readSettings(env, {
     ...shared,
     ...rules,
-    kafkaBrokers: requiredBrokers,
+    ...kafkaReaders,
     port: integer('PORT', { min: 0, max: 65_535, fallback: 3001 }),
-    /** 0: what the broker gives by default. */
-    kafkaReplicationFactor: integer('KAFKA_REPLICATION_FACTOR', { min: 0, max: 10, fallback: 0 }),
-    kafkaSsl: oneOf('KAFKA_SSL', ['true', 'false'], 'false'),
-    kafkaSaslMechanism: oneOf('KAFKA_SASL_MECHANISM', saslMechanisms, ''),
-    kafkaSaslUsername: text('KAFKA_SASL_USERNAME', { pattern: /^.{1,255}$/, allowed: 'a user name', fallback: '' }),
-    kafkaSaslPassword: text('KAFKA_SASL_PASSWORD', {
-      pattern: /^.{1,1024}$/,
-      allowed: 'a password',
-      fallback: '',
-      secret: true,
-    }),
   });
 }
 

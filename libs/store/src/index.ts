@@ -11,6 +11,8 @@ export type { PortionQuery } from './journal-sql.js';
 export { decodeCursor, encodeCursor, isSameCursor, journalStart } from './journal-cursor.js';
 export type { Snapshot, SnapshotCursor } from './journal-cursor.js';
 export { lastIdBefore } from './journal-time.js';
+export { readLast, readPublished, readUserIds } from './journal-again.js';
+export type { Selection } from './journal-again.js';
 export { attributesOf, envelopeOf } from './journal-envelope.js';
 export { readFeed } from './journal-feed.js';
 export type { FeedItem, FeedPage, FeedQuery } from './journal-feed.js';
