@@ -155,4 +155,52 @@ describe('A service that follows the events', () => {
       expect(acknowledgements.find(isByHttp)).toMatchObject({ kind: 'merge', expected: true });
     });
   }, 180_000);
+
+  it('is asked before a merge by hand, and answers over HTTP and over Kafka', async () => {
+    const consents = { entityId: 'acme', acknowledges: [], consents: ['merge'], answerWithinSeconds: 600 };
+    const register = async (name: string, more: object = {}): Promise<void> => {
+      ok(await scene.acme.operator.put(`/v1/participants/${name}`, { ...consents, ...more }));
+    };
+    const propose = async (reason: string): Promise<string> => {
+      const [source, target] = [await scene.born('a1'), await scene.born('a2')];
+      const body = { targetUserId: target.id, sourceUserIds: [source.id], reason };
+      return ok(await scene.acme.operator.post('/v1/merges', body)).body.results[0].mergeId;
+    };
+    const status = async (id: string): Promise<string> =>
+      ok(await scene.acme.operator.get(`/v1/merges/${id}`)).body.status;
+    await register('asked-by-http');
+    const [good, bad, broken] = [await propose('good'), await propose('bad'), await propose('broken')];
+    const asked: string[] = [];
+    const handlers: Handlers<PoolClient> = {
+      onMergeProposed: async ({ mergeId, reason }, tx) => {
+        asked.push(mergeId);
+        await tx.query('SELECT 1');
+        if (reason === 'broken') throw new Error('the handler is broken');
+        return reason === 'good' ? 'accept' : { refuse: 'an order is open' };
+      },
+    };
+    const overHttp = feed({ url: scene.apiUrl, apiKey: operatorKey, pollMs: 50 });
+    await follow(overHttp, handlers, { participant: { name: 'asked-by-http', acknowledges: [] } }, async () => {
+      await until(async () => (await status(good)) === 'merged', patience);
+      await until(async () => (await status(bad)) === 'rejected', patience);
+      await until(() => asked.includes(broken), patience);
+      expect(await status(broken)).toBe('pending_consent');
+      expect((await scene.acme.operator.get(`/v1/merges/${bad}`)).body.decisionReason).toBe('an order is open');
+    });
+    await register('asked-by-http', { consents: [] });
+    await register('asked-by-kafka');
+    const overKafka = kafka({ brokers, groupId: 'consents', topicPrefix: scene.prefix });
+    const third = await propose('by Kafka');
+    await follow(overKafka, handlers, { participant: { name: 'asked-by-kafka', acknowledges: [] } }, async () => {
+      const topic = topicName(scene.prefix, topics.acknowledgements);
+      const isOurs = ({ key }: { key: string | null }): boolean => key === third;
+      const records = await collectRecords(topic, (found) => found.some(isOurs), { timeoutMs: 60_000 });
+      const about = { kind: 'merge', id: third, participant: 'asked-by-kafka' };
+      const answer: unknown = JSON.parse(records.find(isOurs)?.value ?? '');
+      expect(answer).toEqual({ ...about, status: 'refuse', detail: 'an order is open' });
+    });
+    // A follower does not hear of what others were asked.
+    expect(asked.filter((id) => id === good)).toHaveLength(1);
+    await register('asked-by-kafka', { consents: [] });
+  }, 240_000);
 });

@@ -1,4 +1,5 @@
 import type { Book, FollowerStore, Unit } from './book.js';
+import type { MergeProposedData } from '#events';
 import { answersTo } from './answers.js';
 import type { Handlers } from './handlers.js';
 import type { Incoming } from './incoming.js';
@@ -38,7 +39,12 @@ export class Applier<Tx> {
   constructor(
     private readonly store: FollowerStore<Tx>,
     private readonly handlers: Handlers<Tx>,
-    private readonly options: { readonly answers: ReadonlySet<string>; readonly log: Log },
+    private readonly options: {
+      readonly answers: ReadonlySet<string>;
+      readonly log: Log;
+      /** Left out: nobody asks us. */
+      readonly consent?: (proposal: MergeProposedData) => Promise<void>;
+    },
   ) {}
 
   /** Answers how many are done: all, unless `between` said to stop. */
@@ -87,7 +93,9 @@ export class Applier<Tx> {
   }
 
   private async applyOne(record: Incoming | undefined, finish: Finish): Promise<void> {
-    if (record === undefined || record.kind === 'other') return this.store.transaction(({ book }) => finish(book));
+    if (record?.kind === 'proposal') await this.options.consent?.(record.proposal);
+    if (record === undefined || record.kind === 'other' || record.kind === 'proposal')
+      return this.store.transaction(({ book }) => finish(book));
     try {
       if (record.kind === 'unreadable') throw new Error(record.problem);
       const joined = await racing(() =>
@@ -103,7 +111,11 @@ export class Applier<Tx> {
     }
   }
 
-  private async park(record: Exclude<Incoming, { kind: 'other' }>, error: unknown, finish: Finish): Promise<void> {
+  private async park(
+    record: Step | Extract<Incoming, { kind: 'unreadable' }>,
+    error: unknown,
+    finish: Finish,
+  ): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
     // The database being away fails here too, and is thrown: then the record comes again instead.
     await this.store.transaction(async ({ book }) => {

@@ -1,4 +1,4 @@
-import type { Acknowledgement } from '#events';
+import type { Acknowledgement, MergeProposedData } from '#events';
 import type { Applied } from './apply.js';
 import { Applier } from './apply.js';
 import type { FollowerStore } from './book.js';
@@ -10,6 +10,7 @@ import { Loop } from './loop.js';
 import type { RetryOptions } from './parking.js';
 import { retryOne } from './parking.js';
 import { People } from './people.js';
+import { answerProposal } from './proposals.js';
 import type { Source, SourceHealth } from './source.js';
 import { within } from './within.js';
 
@@ -59,13 +60,19 @@ export class IdentityFollower<Tx> {
   private readonly log: Log;
   private readonly loops: readonly Loop[];
   private stopping: Promise<void> | null = null;
+  /** The answers that are on their way: a source takes one call at a time. */
+  private giving: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: FollowerOptions<Tx>) {
     const { store, handlers, participant, identityService, retry = {} } = options;
     this.log = options.log ?? (() => {});
     const service = identityService === undefined ? null : new ServiceClient(identityService);
     this.people = new People(store, async (identity) => service?.ownerOf(identity) ?? null);
-    this.applier = new Applier(store, handlers, { answers: new Set(participant?.acknowledges), log: this.log });
+    this.applier = new Applier(store, handlers, {
+      answers: new Set(participant?.acknowledges),
+      log: this.log,
+      ...this.consenting(),
+    });
     const parking = new Loop(() => retryOne(store, this.applier, retry, this.log), {
       name: 'trying parked users again',
       log: this.log,
@@ -87,6 +94,7 @@ export class IdentityFollower<Tx> {
       log: this.log,
       apply: (records, progress) => this.applier.apply(records, progress),
       desk: (work) => store.transaction(({ book }) => work(book)),
+      wantsProposals: this.options.handlers.onMergeProposed !== undefined,
     });
     for (const loop of this.loops) loop.start();
   }
@@ -134,13 +142,34 @@ export class IdentityFollower<Tx> {
     }
   }
 
+  private consenting(): { consent?: (proposal: MergeProposedData) => Promise<void> } {
+    const { store, handlers, participant } = this.options;
+    if (handlers.onMergeProposed === undefined) return {};
+    if (participant === undefined) throw new Error('onMergeProposed needs to know as which participant to answer');
+    const options = {
+      store,
+      ask: handlers.onMergeProposed.bind(handlers),
+      participant: participant.name,
+      give: (answer: Acknowledgement) => this.give([answer]),
+      log: this.log,
+    };
+    return { consent: (proposal) => answerProposal(proposal, options) };
+  }
+
+  private give(answers: readonly Acknowledgement[]): Promise<void> {
+    const given = this.giving.then(() => this.options.source.answer(answers));
+    // Whoever gave them hears of a failure; those behind are given all the same.
+    this.giving = given.catch(() => undefined);
+    return given;
+  }
+
   private async giveAnswers(): Promise<'more' | 'idle'> {
-    const { store, source, participant } = this.options;
+    const { store, participant } = this.options;
     if (participant === undefined) return 'idle';
     const due = await store.transaction(({ book }) => book.answersDue(answersMax));
     if (due.length === 0) return 'idle';
     const done = { participant: participant.name, status: 'done' } as const;
-    await source.answer(due.map(({ kind, id }): Acknowledgement => ({ kind, id, ...done })));
+    await this.give(due.map(({ kind, id }): Acknowledgement => ({ kind, id, ...done })));
     await store.transaction(async ({ book }) => {
       for (const answer of due) await book.answered(answer);
     });

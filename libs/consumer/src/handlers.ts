@@ -1,4 +1,4 @@
-import type { IdentityRef } from '#events';
+import type { IdentityRef, MergeProposedData } from '#events';
 import type { Change } from './change.js';
 
 type Done = void | Promise<void>;
@@ -30,4 +30,12 @@ export interface Handlers<Tx> {
   onErased?(userId: string, tx: Tx): Done;
   /** Every step that was applied, after the handlers above. */
   onUser?(change: Change, tx: Tx): Done;
+  /**
+   * Somebody asks to merge two users by hand, and waits for your consent until `proposal.deadlineAt`; for participants that
+   * are registered with `consents: ["merge"]`. May be asked again about the same merge: the first answer counts. Throwing is
+   * no answer, and no answer is a refusal. That the merge happened is told by `onMerged`.
+   */
+  onMergeProposed?(proposal: MergeProposedData, tx: Tx): Consent | Promise<Consent>;
 }
+
+export type Consent = 'accept' | { readonly refuse: string };

@@ -1,12 +1,13 @@
-import type { Envelope } from '#events';
-import { fromHeaders, fromStructured, toStructured, UnreadableEvent } from '#events';
+import type { Envelope, MergeProposedData } from '#events';
+import { fromHeaders, fromStructured, isNotice, toStructured, UnreadableEvent } from '#events';
 import type { HeadersIn } from '#events';
 import type { Change } from './change.js';
 import { readChange } from './change.js';
 
-/** A record as it came in: a step of a user, something that is none, or something we cannot read (yet). */
+/** A record as it came in: a step of a user, a question, something that is neither, or something we cannot read (yet). */
 export type Incoming =
   | { readonly kind: 'step'; readonly userId: string; readonly change: Change; readonly body: string }
+  | { readonly kind: 'proposal'; readonly proposal: MergeProposedData }
   | { readonly kind: 'other' }
   | { readonly kind: 'unreadable'; readonly userId: string; readonly problem: string; readonly body: string };
 
@@ -59,6 +60,7 @@ function keepRecord({ key, headers, value }: RawRecord): string {
 function reading(key: string, read: () => Envelope, body: string): Incoming {
   try {
     const event = read();
+    if (isProposal(event)) return { kind: 'proposal', proposal: event.data };
     const change = event.version === null && !isState(event) ? null : readChange(event);
     if (change === null) return { kind: 'other' };
     return { kind: 'step', userId: change.userId, change, body: JSON.stringify({ event: toStructured(event) }) };
@@ -66,6 +68,13 @@ function reading(key: string, read: () => Envelope, body: string): Incoming {
     if (!(error instanceof UnreadableEvent)) throw error;
     return { kind: 'unreadable', userId: key, problem: error.message, body };
   }
+}
+
+/** Only a whole one: nobody could be asked about half a proposal. */
+function isProposal(event: Envelope): event is Envelope<'identity.MergeProposed.v1', MergeProposedData> {
+  if (!isNotice(event) || event.type !== 'identity.MergeProposed.v1') return false;
+  const { mergeId, participants, deadlineAt }: Partial<MergeProposedData> = event.data ?? {};
+  return typeof mergeId === 'string' && typeof deadlineAt === 'string' && Array.isArray(participants);
 }
 
 /** A record of the states topic says its version in the data, whether or not it also says it in the headers. */

@@ -9,7 +9,7 @@ import { PrismaStore } from './store/prisma-store.js';
 
 export type { FollowerOptions, Health, Participant } from './follower.js';
 export { IdentityFollower } from './follower.js';
-export type { Handlers } from './handlers.js';
+export type { Consent, Handlers } from './handlers.js';
 export type { Change } from './change.js';
 export type { Log } from './log.js';
 export type { Source, SourceHealth } from './source.js';

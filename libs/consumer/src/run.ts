@@ -35,7 +35,7 @@ export async function planRun(book: Book, records: readonly Incoming[]): Promise
   const plan: RunPlan = { length: 0, stale: 0, steps: [], parked: [], read: [] };
   const used = new Set<string>();
   for (const record of records) {
-    if (record.kind === 'unreadable') break;
+    if (record.kind === 'unreadable' || record.kind === 'proposal') break;
     if (record.kind === 'step') {
       const { userId, change } = record;
       if (parked.has(userId)) plan.parked.push(record);

@@ -10,6 +10,8 @@ export interface Sink {
   apply(records: readonly Incoming[], progress?: Progress): Promise<number>;
   /** A transaction of the follower's own tables: places in streams. */
   desk<T>(work: (book: Book) => Promise<T>): Promise<T>;
+  /** Whether proposed merges are to be read too. */
+  readonly wantsProposals: boolean;
   readonly log: Log;
 }
 

@@ -63,7 +63,7 @@ export class FeedSource implements Source {
 
   private async takePage(sink: Sink, signal: AbortSignal): Promise<'more' | 'idle'> {
     const place = (this.place ??= await this.storedPlace(sink));
-    const page = await this.client.page(place.next, signal).catch((error: unknown) => {
+    const page = await this.client.page(place.next, sink.wantsProposals, signal).catch((error: unknown) => {
       if (!(error instanceof ServiceRefused) || error.status !== 400 || place.next === null) throw error;
       sink.log('warn', 'the place in the feed is not known there any more; reading it from its start', { error });
       return null;

@@ -33,14 +33,16 @@ export class ServiceRefused extends Error {
 }
 
 export const pageMax = 200;
+const proposalTypes = ['identity.MergeProposed.v1'];
 const requestTimeoutMs = 15_000;
 
 /** The part of the REST API that a follower needs. */
 export class ServiceClient {
   constructor(private readonly options: ServiceOptions) {}
 
-  async page(after: string | null, signal: AbortSignal): Promise<FeedPage> {
-    const query = new URLSearchParams({ limit: String(pageMax), types: userEventTypes.join(',') });
+  async page(after: string | null, wantsProposals: boolean, signal: AbortSignal): Promise<FeedPage> {
+    const types = [...userEventTypes, ...(wantsProposals ? proposalTypes : [])];
+    const query = new URLSearchParams({ limit: String(pageMax), types: types.join(',') });
     if (after !== null) query.set('after', after);
     const response = await this.ask('GET', `/v1/events?${query.toString()}`, undefined, signal);
     const body: unknown = await response.json();
@@ -60,9 +62,9 @@ export class ServiceClient {
     }
   }
 
-  async acknowledge({ kind, id, participant, status }: Acknowledgement): Promise<void> {
+  async acknowledge({ kind, id, ...answer }: Acknowledgement): Promise<void> {
     const collection = kind === 'erasure' ? 'erasures' : 'merges';
-    await this.ask('POST', `/v1/${collection}/${encodeURIComponent(id)}/acknowledgements`, { participant, status });
+    await this.ask('POST', `/v1/${collection}/${encodeURIComponent(id)}/acknowledgements`, answer);
   }
 
   private async ask(method: string, path: string, body?: object, signal?: AbortSignal): Promise<Response> {

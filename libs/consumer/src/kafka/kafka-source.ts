@@ -32,6 +32,8 @@ export class KafkaSource implements Source {
   private answers: AnswerProducer | null = null;
   private bootReader: TopicReader | null = null;
   private reader: TopicReader | null = null;
+  /** Of proposed merges, in a group of its own: a question that takes long holds up no events. */
+  private notices: TopicReader | null = null;
   private groupId = '';
   private beginning: Loop | null = null;
 
@@ -68,7 +70,7 @@ export class KafkaSource implements Source {
 
   async stop(): Promise<void> {
     await this.beginning?.stop();
-    await this.reader?.stop();
+    await Promise.all([this.reader?.stop(), this.notices?.stop()]);
     await this.answers?.close();
   }
 
@@ -85,7 +87,8 @@ export class KafkaSource implements Source {
     if (reader === null || kafka === null) {
       return { isLive: true, isReady: false, problem: beginning?.failure?.message ?? 'booting from the states topic' };
     }
-    if (reader.crash !== null) return dead(`the consumer gave up: ${reader.crash.message}`);
+    const crash = reader.crash ?? this.notices?.crash ?? null;
+    if (crash !== null) return dead(`the consumer gave up: ${crash.message}`);
     if (reader.isDatabaseAway) return { isLive: true, isReady: false, problem: 'the database does not answer' };
     if (workedAt !== null || now - reader.fetchedAt < this.stalledAfterMs) {
       return { isLive: true, isReady: true, problem: null };
@@ -117,27 +120,36 @@ export class KafkaSource implements Source {
   }
 
   private async begin(kafka: Kafka, sink: Sink, signal: AbortSignal): Promise<'more' | 'idle'> {
-    if (this.reader !== null) return 'idle';
+    if (this.reader === null) await this.beginEvents(kafka, sink, signal);
+    if (this.reader === null || !sink.wantsProposals || this.notices !== null || signal.aborted) return 'idle';
+    const groupId = `${this.groupId}.notices`;
+    this.notices = await started(new TopicReader({ kafka, groupId, topic: this.name('notices'), sink }));
+    return 'idle';
+  }
+
+  private async beginEvents(kafka: Kafka, sink: Sink, signal: AbortSignal): Promise<void> {
     const groupId = (this.groupId = `${this.options.groupId}.${await followerId(sink)}`);
     const [statesTopic, eventsTopic] = [this.name('userStates'), this.name('userEvents')];
     const onReader = (booting: TopicReader): void => void (this.bootReader = booting);
     await boot({ kafka, groupId, statesTopic, eventsTopic, sink, onReader }, signal);
     this.bootReader = null;
-    if (signal.aborted) return 'idle';
-    const reader = new TopicReader({ kafka, groupId, topic: eventsTopic, sink });
-    try {
-      await reader.start();
-    } catch (error) {
-      await reader.stop();
-      throw error;
-    }
-    this.reader = reader;
+    if (signal.aborted) return;
+    this.reader = await started(new TopicReader({ kafka, groupId, topic: eventsTopic, sink }));
     sink.log('info', 'following the events', { topic: eventsTopic, groupId });
-    return 'idle';
   }
 
   private name(topic: keyof typeof topics): string {
     return topicName(this.prefix, topics[topic]);
+  }
+}
+
+async function started(reader: TopicReader): Promise<TopicReader> {
+  try {
+    await reader.start();
+    return reader;
+  } catch (error) {
+    await reader.stop();
+    throw error;
   }
 }
 
