@@ -4,6 +4,8 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '#store';
 import { v7 } from 'uuid';
 import { Refusal } from '../problem.js';
+import { IdentitySettings } from '../settings.js';
+import { Sealer } from './sealer.js';
 
 export interface RecordedAnswer {
   readonly status: number;
@@ -25,10 +27,21 @@ const waitedMs = 30_000;
 const claimSeconds = 30;
 const keptHours = 24;
 
-/** The same key with the same request is executed once; whoever comes while it runs waits for its answer. */
+/**
+ * The same key with the same request is executed once; whoever comes while it runs waits for its answer. The answer is
+ * kept sealed: a login's holds a session, that of a new API key the key itself.
+ */
 @Injectable()
 export class Idempotency {
-  constructor(private readonly database: Database) {}
+  /** Under the installation's pepper, which outlives a rotation of SECRETS_KEY: a day's answers need no sealing anew. */
+  private readonly sealer: Sealer;
+
+  constructor(
+    private readonly database: Database,
+    settings: IdentitySettings,
+  ) {
+    this.sealer = new Sealer(settings.pepper);
+  }
 
   /** Null: this caller's to execute, with `claim` to settle it by. Throws `idempotency_key_reused`. */
   async begin(request: IdempotentRequest): Promise<{ claim: string } | RecordedAnswer> {
@@ -54,7 +67,7 @@ export class Idempotency {
       });
       if (row !== undefined && !row.fingerprint.equals(fingerprint))
         throw new Refusal('idempotency_key_reused', 'this Idempotency-Key was used for another request');
-      if (row !== undefined && row.status !== null) return { status: row.status, body: row.body };
+      if (row !== undefined && row.status !== null) return { status: row.status, body: this.open(request, row.body) };
       await delay(lookEveryMs);
     } while (Date.now() < deadline);
     throw new Refusal('unavailable', 'the first request with this Idempotency-Key still runs');
@@ -71,8 +84,19 @@ export class Idempotency {
     else
       await this.database.query({
         text: 'UPDATE idempotency SET status = $4, body = $5 WHERE scope = $1 AND key = $2 AND claim = $3',
-        values: [scope, request.key, claim, answer.status, JSON.stringify(answer.body ?? null)],
+        values: [scope, request.key, claim, answer.status, this.sealed(request, answer.body)],
       });
+  }
+
+  /** As JSON, which the column holds: a text in base64. */
+  private sealed(request: IdempotentRequest, body: unknown): string {
+    return JSON.stringify(this.sealer.seal(JSON.stringify(body ?? null), placeOf(request)).toString('base64'));
+  }
+
+  private open(request: IdempotentRequest, sealed: unknown): unknown {
+    // From before answers were sealed.
+    if (typeof sealed !== 'string') return sealed;
+    return JSON.parse(this.sealer.open(Buffer.from(sealed, 'base64'), placeOf(request)).toString());
   }
 
   async sweep(): Promise<number> {
@@ -82,6 +106,10 @@ export class Idempotency {
     });
     return rows.length;
   }
+}
+
+function placeOf({ entityId, key }: IdempotentRequest): string {
+  return `idempotency:${entityId ?? '*'}:${key}`;
 }
 
 function fingerprintOf({ method, url, body }: IdempotentRequest): Buffer {

@@ -1,0 +1,228 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { topicName, topics } from '#events';
+import { type Acme, ok, startAcme } from './harness/acme.js';
+import { type Answer, type Http, http, type Json } from './harness/http.js';
+import { freshTopicPrefix, readTopic } from './harness/kafka.js';
+import { type App, operatorKey, secretsKey, startRelay, startSandbox } from './harness/processes.js';
+import { until } from './harness/until.js';
+import { tapWechat, type Wiretap } from './harness/wiretap.js';
+
+/** With letters that look different in a URL and in JSON, so that each form is looked for. */
+const canary = (what: string): string => `CANARY-${what}-${randomBytes(9).toString('hex')}+"/=%&`;
+const key43 = (): string => `CANARY${randomBytes(30).toString('hex')}`.slice(0, 43);
+const sha1 = (...words: string[]): string => createHash('sha1').update(words.toSorted().join('')).digest('hex');
+
+interface Place {
+  readonly where: string;
+  readonly text: string;
+}
+
+describe('A secret', () => {
+  const secrets = new Set<string>();
+  const answers: Place[] = [];
+  /** What one caller is told once and nobody else may see. */
+  const issued = new Set<string>();
+  const prefix = freshTopicPrefix();
+  let sandbox: App;
+  let relay: App;
+  let tap: Wiretap;
+  let wechat: Http;
+  let acme: Acme;
+  let next = 0;
+
+  const secret = (what: string): string => {
+    const value = what === 'aes-key' ? key43() : canary(what);
+    secrets.add(value);
+    return value;
+  };
+  const recorded = async (where: string, answer: Promise<Answer<Json>>): Promise<Answer<Json>> => {
+    const { status, headers, body } = await answer;
+    answers.push({ where, text: JSON.stringify([status, [...headers], body]) });
+    if (body?.session !== undefined) issued.add(body.session.token);
+    if (body?.key !== undefined) issued.add(body.key);
+    return { status, headers, body };
+  };
+  const post = (path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer<Json>> =>
+    recorded(`POST ${path}`, acme.operator.post(path, body, { headers }));
+  const fault = async (endpoint: string, more: object): Promise<void> => {
+    ok(await wechat.post('/_faults', { endpoint, times: 1, ...more }));
+  };
+
+  beforeAll(async () => {
+    sandbox = await startSandbox({ env: { LOG_LEVEL: 'trace' } });
+    tap = await tapWechat(sandbox.url);
+    wechat = http(sandbox.url);
+    acme = await startAcme({ env: { WECHAT_BASE_URL: tap.url, LOG_LEVEL: 'trace' } });
+    const env = { KAFKA_TOPIC_PREFIX: prefix, LOG_LEVEL: 'trace' };
+    relay = await startRelay({ databaseUrl: acme.database.url, env });
+    for (const [appId, kind, mode, format] of [
+      ['shop', 'mini_program', 'safe', 'json'],
+      ['service', 'service_account', 'compatible', 'xml'],
+      ['site', 'website_app', 'plain', 'json'],
+    ] as const)
+      await put(appId, kind, mode, format);
+  });
+  afterAll(async () => {
+    await relay.stop();
+    await acme.stop();
+    await tap.close();
+    await sandbox.stop();
+  });
+
+  async function put(appId: string, kind: string, mode: string, format: string): Promise<void> {
+    const appSecret = secret('app-secret');
+    const push = { token: secret('push-token'), encodingAesKey: secret('aes-key'), mode };
+    const url = `${acme.apis[0]?.url}/v1/wechat/push/${appId}`;
+    ok(
+      await wechat.put(`/_control/apps/${appId}`, {
+        kind,
+        secret: appSecret,
+        openPlatform: appId === 'site' ? null : 'op1',
+        push: { ...push, url, format },
+      }),
+    );
+    const app = { kind, name: appId, openPlatformId: 'op1', appSecret, push, cloudHosting: true };
+    const path = `/v1/entities/acme/apps/${appId}`;
+    ok(await recorded(`PUT ${path}`, acme.operator.put(path, app)));
+    await recorded(
+      `PUT ${path}, refused`,
+      acme.operator.put(path, { ...app, kind: 'none', push: { ...push, mode: 'x' } }),
+    );
+    await recorded(`GET ${path}`, acme.operator.get(path));
+  }
+
+  /** A login whose code is a secret too. */
+  async function login(route: 'mini-program' | 'oauth', appId: string, more: object = {}): Promise<Answer<Json>> {
+    const person = `person-${(next += 1)}`;
+    const { code, encryptedData, iv } = ok(await wechat.post('/_control/login', { person, appId })).body;
+    secrets.add(code);
+    const data = route === 'mini-program' ? { encryptedData, iv } : {};
+    return post(`/v1/logins/${route}`, { appId, code, ...data, ...more }, { 'idempotency-key': `key-${next}` });
+  }
+
+  async function everyDoor(): Promise<void> {
+    for (const [route, appId] of [
+      ['mini-program', 'shop'],
+      ['oauth', 'service'],
+      ['oauth', 'site'],
+    ] as const) {
+      expect((await login(route, appId)).status).toBe(200);
+      for (const unknown of ['made up', secret('code')]) await post(`/v1/logins/${route}`, { appId, code: unknown });
+      await post(`/v1/logins/${route}`, `{"appId":"${appId}","code":"${secret('code').replaceAll('"', '')}`);
+    }
+    await login('mini-program', 'shop', { encryptedData: 'AAAA' });
+    await login('mini-program', 'shop', { rawData: '{}', signature: 'beef' });
+    const { openId, transactionId } = ok(await wechat.post('/_control/pay', { person: 'payer', appId: 'shop' })).body;
+    expect((await post('/v1/apps/shop/paid-union-id', { openId, transactionId })).status).toBe(200);
+    const keyed = await post('/v1/api-keys', { name: 'one', scopes: ['read'] }, { 'idempotency-key': 'api-key' });
+    expect(keyed.status).toBe(201);
+    const headers = { 'x-wx-source': 'wx', 'x-wx-appid': 'shop', 'x-wx-openid': 'oCloud' };
+    expect((await post('/v1/logins/cloud-hosting', { appId: 'shop' }, headers)).status).toBe(200);
+  }
+
+  async function everyFailure(): Promise<void> {
+    const endpoints = [
+      ['/sns/jscode2session', () => login('mini-program', 'shop')],
+      ['/sns/oauth2/access_token', () => login('oauth', 'service')],
+      ['/sns/userinfo', () => login('oauth', 'site')],
+      ['/wxa/getpaidunionid', () => post('/v1/apps/shop/paid-union-id', { openId: 'oNobody', transactionId: 't' })],
+    ] as const;
+    for (const [endpoint, call] of endpoints) {
+      for (const kind of ['http', 'html', 'empty', 'reset', 'lost-answer']) {
+        await fault(endpoint, { kind });
+        await call();
+      }
+      for (const errcode of [40029, 40163, 40001, 42001, 40164]) {
+        await fault(endpoint, { kind: 'errcode', errcode });
+        await call();
+      }
+    }
+  }
+
+  async function everyPush(): Promise<void> {
+    for (const what of ['revoke', 'modify-profile', 'cancel'])
+      for (const appId of ['shop', 'service', 'site'])
+        ok(await wechat.post(`/_control/${what}`, { person: `person-${what}`, appId }));
+    for (const what of ['follow', 'unfollow'])
+      ok(await wechat.post(`/_control/${what}`, { person: 'fan', appId: 'service' }));
+    const now = String(Math.floor(Date.now() / 1000));
+    for (const token of secrets) {
+      const query = { timestamp: now, nonce: 'n', signature: sha1(token, now, 'n'), msg_signature: 'beef' };
+      const path = `/v1/wechat/push/shop?${new URLSearchParams(query).toString()}`;
+      await recorded('a forged push', acme.operator.as(undefined).post(path, { ToUserName: 'gh_1', Encrypt: 'AAAA' }));
+    }
+    await until(async () => (await acme.database.query(`SELECT 1 FROM push WHERE status = 'waiting'`)).length === 0, {
+      timeoutMs: 60_000,
+      what: 'every push handled',
+    });
+  }
+
+  /** Everything anybody could read: answers, the feed, Kafka, every row as text, every log. */
+  async function everything(): Promise<Place[]> {
+    const feed = (await acme.operator.get('/v1/events?limit=200')).body;
+    const shown = await Promise.all(
+      ['/metrics', '/openapi.json', '/v1/stats', '/v1/conflicts', '/v1/entities/acme/apps', '/v1/api-keys'].map(
+        async (path) => ({ where: path, text: JSON.stringify((await acme.operator.get(path)).body) }),
+      ),
+    );
+    const tables = await acme.database.query<{ name: string }>(
+      `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`,
+    );
+    const rows: Place[] = [];
+    for (const { name } of tables)
+      for (const { text } of await acme.database.query<{ text: string }>(`SELECT t::text AS text FROM "${name}" t`))
+        rows.push({ where: `table ${name}`, text });
+    const records = await Promise.all(
+      [topics.userEvents, topics.userStates, topics.notices].map((topic) => readTopic(topicName(prefix, topic))),
+    );
+    expect([feed.items.length, records[0]?.length, records[2]?.length].every((n) => n > 3)).toBe(true);
+    const published = records.flat().map(({ topic, key, value, headers }) => ({
+      where: topic,
+      text: JSON.stringify([key, value, headers]),
+    }));
+    const logs = [...acme.apis, relay, sandbox].map(({ name, logFile }) => ({
+      where: `log of ${name}`,
+      text: readFileSync(logFile, 'utf8'),
+    }));
+    return [{ where: '/v1/events', text: JSON.stringify(feed) }, ...shown, ...rows, ...published, ...logs];
+  }
+
+  it('goes through every door and comes out of none: no answer, event, row or log line holds one', async () => {
+    await everyDoor();
+    await everyFailure();
+    await everyPush();
+    await until(async () => (await acme.operator.get('/v1/stats')).body.publishLag.events === 0, {
+      timeoutMs: 60_000,
+      what: 'everything published',
+    });
+    for (const heard of tap.heard) secrets.add(heard);
+    // Of the first login alone: the app's secret, the code and the session key.
+    expect(tap.heard.size).toBeGreaterThan(30);
+    const places = await everything();
+    const found = [
+      ...leaks([...secrets, operatorKey, secretsKey], [...answers, ...places]),
+      // Told to their caller, and to nobody else.
+      ...leaks([...issued], places),
+    ];
+    expect(found).toEqual([]);
+    expect(places.length).toBeGreaterThan(50);
+  }, 240_000);
+});
+
+/** Which secret is where, in any of the forms it travels in. */
+function leaks(secrets: readonly string[], places: readonly Place[]): string[] {
+  return secrets.flatMap((secret) => {
+    const forms = [
+      secret,
+      encodeURIComponent(secret),
+      new URLSearchParams([['', secret]]).toString().slice(1),
+      JSON.stringify(secret).slice(1, -1),
+      Buffer.from(secret).toString('hex'),
+      Buffer.from(secret).toString('base64').replace(/=+$/, ''),
+    ];
+    return places
+      .filter(({ text }) => forms.some((form) => text.includes(form)))
+      .map(({ where }) => `${secret.slice(0, 18)}… in ${where}`);
+  });
+}
