@@ -203,14 +203,19 @@ export class Registry {
   async pushSettings(
     id: string,
   ): Promise<{ entityId: string; token: string; encodingAesKey: string | null; mode: PushMode } | null> {
-    const row = await this.database.prisma.app.findUnique({ where: { id } });
-    if (row === null || row.pushToken === null || row.pushMode === null) return null;
+    // Each push asks: plain SQL costs a third of what Prisma does.
+    const [row] = await this.database.query<PushRow>({
+      name: 'push-settings',
+      text: 'SELECT entity_id, push_token, push_aes_key, push_mode FROM app WHERE id = $1',
+      values: [id],
+    });
+    if (row === undefined || row.push_token === null || row.push_mode === null) return null;
+    const { push_token: token, push_aes_key: aesKey } = row;
     return {
-      entityId: row.entityId,
-      mode: row.pushMode as PushMode,
-      token: this.sealer.open(row.pushToken, `app:${id}:push-token`).toString(),
-      encodingAesKey:
-        row.pushAesKey === null ? null : this.sealer.open(row.pushAesKey, `app:${id}:push-aes-key`).toString(),
+      entityId: row.entity_id,
+      mode: row.push_mode,
+      token: this.sealer.open(token, `app:${id}:push-token`).toString(),
+      encodingAesKey: aesKey === null ? null : this.sealer.open(aesKey, `app:${id}:push-aes-key`).toString(),
     };
   }
 
@@ -251,6 +256,13 @@ export class Registry {
       return { created: false, value: await change() };
     }
   }
+}
+
+interface PushRow {
+  entity_id: string;
+  push_token: Buffer | null;
+  push_aes_key: Buffer | null;
+  push_mode: PushMode | null;
 }
 
 interface AppRow {
