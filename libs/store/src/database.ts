@@ -102,6 +102,8 @@ export class Database {
     });
     // An idle connection that breaks is replaced on the next use; without a listener it would end the process.
     this.pool.on('error', () => undefined);
+    // One that breaks while it is lent tells its query, and then tells itself: unheard, that would end the process, too.
+    this.pool.on('connect', (client) => client.on('error', () => undefined));
     this.prisma = new PrismaClient({ adapter: new PrismaPg(this.pool) });
   }
 
