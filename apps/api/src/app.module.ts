@@ -9,6 +9,8 @@ import { AuthenticationGuard } from './access/authentication.guard.js';
 import { RateLimiter } from './access/rate-limiter.js';
 import { ChangesController } from './changes/changes.controller.js';
 import { ConflictsController } from './conflicts/conflicts.controller.js';
+import { EventDocsController } from './event-docs/event-docs.controller.js';
+import { eventDocument } from './event-docs/event-document.js';
 import { EventsController } from './events/events.controller.js';
 import { EventStreams } from './events/event-streams.js';
 import { ExplainController } from './explain/explain.controller.js';
@@ -54,6 +56,7 @@ export class AppModule {
         ExplainController,
         PushController,
         EventsController,
+        EventDocsController,
         OperationController,
       ],
       providers: [
@@ -65,6 +68,7 @@ export class AppModule {
           inject: [Database],
           useFactory: (database: Database) => new EventStreams(database, settings.eventsRetentionDays),
         },
+        { provide: 'event document', useFactory: () => eventDocument(settings.kafkaTopicPrefix) },
         { provide: 'logger', useValue: logger },
         { provide: RateLimiter, useValue: new RateLimiter(settings.rateLimitPerKeyPerSecond) },
         { provide: ProblemFilter, useValue: new ProblemFilter(logger) },
