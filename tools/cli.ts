@@ -14,6 +14,10 @@ const commands: Readonly<Record<string, Command>> = {
   },
   secrets: { about: 'what is sealed with SECRETS_KEY: reseal', load: () => import('./cli/secrets.js') },
   events: { about: 'what was announced: tail, replay, snapshot', load: () => import('./cli/events.js') },
+  doctor: {
+    about: 'looks whether what must always hold does, and names what does not',
+    load: () => import('./cli/doctor.js'),
+  },
   keys: { about: 'signing keys of sessions: list, rotate, withdraw', load: () => import('./cli/keys.js') },
 };
 

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import type { SealBreak } from '../../libs/store/src/index.js';
-import { readSealedEntities, verifySeals } from '../../libs/store/src/index.js';
+import type { SealBreak } from '#store';
+import { readSealedEntities, verifySeals } from '#store';
 import { Refusal, say } from '../machine.js';
 import { withDatabase } from './database.js';
 import { Progress } from './progress.js';

@@ -97,6 +97,7 @@ export class Pipeline {
     const { leases, isOurs } = this.parts;
     await leases.giveUpSurplus(isOurs);
     await this.repair.runDue((shards) => this.surelyHeld(shards));
+    await this.repair.runRequested(() => this.surelyHeld(leases.shards(isOurs).map(({ shard }) => shard)));
     let isMore = false;
     let upto: Snapshot | undefined;
     for (const group of groupByPlace(leases.shards(isOurs))) {

@@ -1,5 +1,5 @@
 import type { Database } from '#store';
-import { readChangedUsers, readStates } from '#store';
+import { readChangedUsers, readRequestedStates, readStates, settleStates } from '#store';
 import type { KafkaSink } from '../kafka/sink.js';
 import { sendMaxMs } from '../kafka/sink.js';
 import type { RecordMaker } from './records.js';
@@ -13,6 +13,8 @@ interface Repair {
 }
 
 const pageRows = 500;
+/** How often is looked whether somebody asked (`npm run cli -- doctor --repair`). */
+const askEveryMs = 2_000;
 /** More than a lease: what the former holder had read before its lease ended. */
 const marginMs = 90_000;
 
@@ -23,6 +25,7 @@ const marginMs = 90_000;
  */
 export class StateRepair {
   private repairs: Repair[] = [];
+  private askedAt = 0;
 
   constructor(private readonly parts: { database: Database; sink: KafkaSink; records: RecordMaker }) {}
 
@@ -43,5 +46,19 @@ export class StateRepair {
     if (states.length > 0 && shards.length > 0) await sink.send(states.map((state) => records.ofState(state)));
     this.repairs = this.repairs.filter((repair) => repair !== due);
     if (page.after !== null && shards.length > 0) this.repairs.push({ ...due, shards, after: page.after });
+  }
+  /** States that somebody asked for, a page at a time; in our turn, so that no older one lands behind a newer. */
+  async runRequested(held: () => readonly number[]): Promise<void> {
+    if (performance.now() - this.askedAt < askEveryMs) return;
+    const { database, sink, records } = this.parts;
+    const shards = held();
+    const { userIds, epoch } = await readRequestedStates(database, shards, pageRows);
+    if (userIds.length < pageRows) this.askedAt = performance.now();
+    if (userIds.length === 0) return;
+    const states = await readStates(database, userIds, epoch);
+    // Asking took a moment; what is not surely ours any more is the next holder's to do.
+    if (held().length < shards.length) return;
+    if (states.length > 0) await sink.send(states.map((state) => records.ofState(state)));
+    await settleStates(database, userIds);
   }
 }

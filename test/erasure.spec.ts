@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs';
+import { topicName, topics } from '../libs/events/src/index.js';
+import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
+import { freshTopicPrefix, readTopic } from './harness/kafka.js';
+import { type App, startRelay } from './harness/processes.js';
+import { services } from './harness/services.js';
+import { shortOrWhole } from './harness/torture.js';
+import { until } from './harness/until.js';
+
+interface Person {
+  readonly id: string;
+  /** Everything personal that was ever told of them. */
+  readonly texts: readonly string[];
+}
+
+const inLanes = async (count: number, lanes: number, work: (index: number) => Promise<void>): Promise<void> => {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    for (let index = next++; index < count; index = next++) await work(index);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+};
+
+describe('Erasing many people', () => {
+  const count = shortOrWhole(100, 1_000);
+  const prefix = freshTopicPrefix();
+  let acme: Acme;
+  let relay: App;
+
+  beforeAll(async () => {
+    acme = await startAcme({ apis: 2, env: { LOG_LEVEL: 'debug' } });
+    const env = { KAFKA_BROKERS: services.kafkaBrokers, KAFKA_TOPIC_PREFIX: prefix, LOG_LEVEL: 'debug' };
+    relay = await startRelay({ databaseUrl: acme.database.url, env });
+  }, 180_000);
+  afterAll(async () => {
+    await relay.stop();
+    await acme.stop();
+  });
+
+  /** Somebody with a past: late keys, merges made and undone, a split, a conflict that nobody owns the other side of. */
+  const born = async (n: number): Promise<Person> => {
+    const at = `${n}-${'qwertyuiop'.repeat(2)}`;
+    const [first, second, lost, twin, union, strange] = ['oA', 'oB', 'oC', 'oT', 'uU', 'uS'].map((kind) => kind + at);
+    const openIds = [first, second, lost, twin] as string[];
+    const [a = '', b = '', c = '', t = ''] = openIds;
+    const { user } = await acme.resolved('a1', a, n % 2 === 0 ? union : undefined);
+    await acme.resolved('a1', a, union);
+    await acme.resolved('a2', b, union);
+    await acme.resolved('a2', b, strange);
+    if (n % 3 === 0) {
+      const other = await acme.resolved('a3', t);
+      const wish = { targetUserId: user.id, sourceUserIds: [other.user.id], reason: 'spec' };
+      const { body } = ok(await acme.anyone().post('/v1/merges', wish, { headers: { 'idempotency-key': `key-${n}` } }));
+      if (n % 2 === 0) {
+        ok(await acme.anyone().post(`/v1/merges/${body.results[0].mergeId}/revert`, { reason: 'spec' }));
+        await acme.anyone().delete(`/v1/users/${other.user.id}`);
+      }
+    }
+    if (n % 4 === 1) {
+      ok(await acme.anyone().post('/v1/identities', { appId: 'a4', openId: c, userId: user.id, reason: 'spec' }));
+      ok(await acme.anyone().delete(`/v1/identities/a4/${c}`));
+    }
+    return { id: user.id, texts: [...openIds, union ?? '', strange ?? ''] };
+  };
+
+  it('leaves nothing of them in any table, log or last state', async () => {
+    const people: Person[] = [];
+    await inLanes(count, 8, async (n) => void people.push(await born(n)));
+    const texts = people.flatMap((person) => person.texts);
+    const found = (text: string): string[] => texts.filter((one) => text.includes(one));
+    const [before] = await acme.database.query<{ text: string }>(
+      `SELECT string_agg(j::text, '') AS text FROM journal j`,
+    );
+    expect(found(before?.text ?? '').length).toBeGreaterThan(count * 4);
+    const kept = await acme.resolved('a1', 'oKept-asdfghjkl', 'uKept-asdfghjkl');
+    await inLanes(count, 8, async (n) => {
+      const { status } = await acme.anyone().delete(`/v1/users/${people[n]?.id}?reason=asked`);
+      expect(status).toBe(202);
+    });
+    const tables = await acme.database.query<{ name: string }>(
+      `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`,
+    );
+    for (const { name } of tables) {
+      const rows = await acme.database.query<{ row: string }>(`SELECT t::text AS row FROM "${name}" t`);
+      expect([name, found(rows.map(({ row }) => row).join('\n'))]).toEqual([name, []]);
+    }
+    expect(await brokenInvariants(acme.database)).toEqual([]);
+
+    const topic = topicName(prefix, topics.userStates);
+    const last = new Map<string, string>();
+    await until(
+      async () => {
+        for (const { key, value } of await readTopic(topic)) last.set(key ?? '', value ?? '');
+        return people.every(({ id }) => last.get(id)?.includes('"erased"')) && last.has(kept.user.id);
+      },
+      { timeoutMs: 120_000, what: 'the states of all the erased to be published' },
+    );
+    expect(found([...last.values()].join('\n'))).toEqual([]);
+    for (const app of [...acme.apis, relay]) {
+      const log = readFileSync(app.logFile, 'utf8');
+      expect([app.name, found(log)]).toEqual([app.name, []]);
+    }
+  }, 300_000);
+});
