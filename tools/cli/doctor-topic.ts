@@ -3,7 +3,7 @@ import type { Kafka } from 'kafkajs';
 import { pino } from 'pino';
 import { topicName, topics } from '#events';
 import type { Database, Examined, PublishedPlace, StateRecord, Violation } from '#store';
-import { pickPublished, readPublishedPlaces, readStates, readUserIds } from '#store';
+import { pickPublished, readPublishedPlaces, readStates, readIdsOfUsers } from '#store';
 import { createKafka } from '../../apps/relay/src/kafka/client.js';
 import { readRelaySettings } from '../../apps/relay/src/settings.js';
 
@@ -34,7 +34,7 @@ export async function* examineTopic(database: Database): AsyncGenerator<Examined
     yield { walk, rows, violations };
   }
   for (let after = '00000000-0000-0000-0000-000000000000'; ;) {
-    const page = await readUserIds(database, after, pageUsers);
+    const page = await readIdsOfUsers(database, after, pageUsers);
     const missing = page.filter((id) => !records.has(id)).map((userId) => ({ userId, version: 1 }));
     const published = missing.length === 0 ? new Set<string>() : await pickPublished(database, places, missing);
     rows += missing.length;

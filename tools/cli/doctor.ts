@@ -16,7 +16,7 @@ named with the ids concerned and with what to look at.
   --repair   asks the relay to tell again the states of the users whose records on the states topic are wrong. Nothing else
              is ever changed: what the tables hold is for a human to decide.
 
-DATABASE_URL and the KAFKA_ variables as for the relay. Exit code 0: nothing found. 1: something was.`;
+DATABASE_URL and, where KAFKA_BROKERS is set, everything else as for the relay. Exit code 0: nothing found. 1: something was.`;
 
 /** Where a human goes on from there. */
 const advice: Readonly<Record<Invariant, string>> = {

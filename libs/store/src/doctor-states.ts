@@ -54,7 +54,7 @@ export async function pickPublished(
   return new Set(rows.map((row) => row.user_id));
 }
 
-export async function readUserIds(database: Database, after: string, limit: number): Promise<string[]> {
+export async function readIdsOfUsers(database: Database, after: string, limit: number): Promise<string[]> {
   const rows = await database.query<{ id: string }>({
     text: 'SELECT id FROM users WHERE id > $1 ORDER BY id LIMIT $2',
     values: [after, limit],

@@ -29,7 +29,7 @@ export { appendSeals, readUnsealed } from './audit-seals.js';
 export { readSealedEntities } from './audit-unsealed.js';
 export { examine, readRequestedStates, requestStates, settleStates } from './doctor.js';
 export type { Examined, Invariant, Violation } from './doctor.js';
-export { pickPublished, readPublishedPlaces, readUserIds } from './doctor-states.js';
+export { pickPublished, readIdsOfUsers, readPublishedPlaces } from './doctor-states.js';
 export type { PublishedPlace, StepRef } from './doctor-states.js';
 export { verifySeals } from './audit-verify.js';
 export type { SealBreak, SealProgress, VerifyOptions } from './audit-verify.js';
