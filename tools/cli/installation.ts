@@ -9,6 +9,9 @@ export interface Installation {
   readonly sealer: Sealer;
 }
 
+/** As the audit of what admins do names it. */
+export const commandLine = { actor: 'command line', requestId: null };
+
 export async function withInstallation<T>(work: (installation: Installation) => Promise<T>): Promise<T> {
   const settings = readInstallationSettings();
   const database = new Database({ url: settings.databaseUrl, poolMax: 2, applicationName: 'unionlink-cli' });

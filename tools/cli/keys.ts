@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { publishAheadSeconds, SigningKeys } from '#identity';
 import { Refusal, say } from '../machine.js';
-import { withInstallation } from './installation.js';
+import { commandLine, withInstallation } from './installation.js';
 
 export const help = `keys: the keys that sign login sessions
 
@@ -34,14 +34,14 @@ async function list(keys: SigningKeys): Promise<number> {
 }
 
 async function rotate(keys: SigningKeys, aheadSeconds: number): Promise<number> {
-  const made = await keys.rotate(aheadSeconds);
+  const made = await keys.rotate(aheadSeconds, commandLine);
   if (made === null) throw new Refusal('nothing was done: a new key is published already and has yet to begin to sign');
   say(`${made.kid} is published and signs in ${aheadSeconds} s`);
   return 0;
 }
 
 async function withdraw(keys: SigningKeys, kid: string): Promise<number> {
-  if (!(await keys.withdraw(kid))) throw new Refusal('no such key, or it signs still: rotate first');
+  if (!(await keys.withdraw(kid, commandLine))) throw new Refusal('no such key, or it signs still: rotate first');
   say(`${kid} is withdrawn: verifiers refuse its tokens once they have fetched the keys again (5 to 10 minutes)`);
   return 0;
 }

@@ -1,6 +1,6 @@
 import { reseal } from '#identity';
 import { Refusal, say } from '../machine.js';
-import { withInstallation } from './installation.js';
+import { commandLine, withInstallation } from './installation.js';
 
 export const help = `secrets: what is sealed with SECRETS_KEY in the database
 
@@ -11,7 +11,7 @@ DATABASE_URL, SECRETS_KEY and SECRETS_KEY_PREVIOUS as for the API; the steps of 
 
 export async function run(args: readonly string[]): Promise<number> {
   if (args.length !== 1 || args[0] !== 'reseal') throw new Refusal(help);
-  const reports = await withInstallation(({ database, sealer }) => reseal(database, sealer));
+  const reports = await withInstallation(({ database, sealer }) => reseal(database, sealer, commandLine));
   for (const { name, resealed, current, failed } of reports) {
     say(`${name.padEnd(24)} ${resealed} resealed, ${current} under the present key already`);
     for (const key of failed) say(`${name.padEnd(24)} ${key}: left as it was, neither key opens it`);

@@ -7,6 +7,7 @@ import { IdentityModule } from '#identity';
 import { Database } from '#store';
 import { AuthenticationGuard } from './access/authentication.guard.js';
 import { RateLimiter } from './access/rate-limiter.js';
+import { AuditController } from './audit/audit.controller.js';
 import { ChangesController } from './changes/changes.controller.js';
 import { ConflictsController } from './conflicts/conflicts.controller.js';
 import { EventDocsController } from './event-docs/event-docs.controller.js';
@@ -45,6 +46,7 @@ export class AppModule {
       controllers: [
         RegistryController,
         ApiKeysController,
+        AuditController,
         IdentitiesController,
         UsersController,
         MergesController,

@@ -6,6 +6,7 @@ import type { CallReport } from '#wechat';
 import { WechatClient } from '#wechat';
 import { ApiKeys } from './access/api-keys.js';
 import { SharedAppTokens } from './app-token/shared-app-tokens.js';
+import { Deeds } from './access/deeds.js';
 import { Fingerprints } from './access/fingerprints.js';
 import { Idempotency } from './access/idempotency.js';
 import { Sealer } from './access/sealer.js';
@@ -61,6 +62,7 @@ export class IdentityModule {
     const capabilities = [
       Changes,
       Fingerprints,
+      Deeds,
       Resolver,
       ResolveObservationsHandler,
       Users,

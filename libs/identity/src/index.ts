@@ -1,6 +1,8 @@
 export { ApiKeys, scopes } from './access/api-keys.js';
 export type { ApiKeyView, Caller, Scope } from './access/api-keys.js';
 export { readPepper } from './access/pepper.js';
+export { Deeds } from './access/deeds.js';
+export type { Author } from './access/deeds.js';
 export { reseal } from './access/reseal.js';
 export type { ResealReport } from './access/reseal.js';
 export { Sealer } from './access/sealer.js';

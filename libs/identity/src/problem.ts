@@ -25,6 +25,7 @@ export type RefusalCode =
   | 'app_not_found'
   | 'app_id_taken'
   | 'api_key_not_found'
+  | 'api_key_rotated'
   | 'user_not_found'
   | 'user_erased'
   | 'user_merged'

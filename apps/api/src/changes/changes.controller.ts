@@ -13,7 +13,7 @@ import {
   SplitDto,
 } from '../merges/merges.dto.js';
 import type { Asking } from '../request/origin.js';
-import { CurrentAsking } from '../request/origin.js';
+import { authorOf, CurrentAsking } from '../request/origin.js';
 import { UserAnswer } from '../users/users.answers.dto.js';
 import {
   ErasureAnswer,
@@ -138,22 +138,24 @@ export class ChangesController {
   @CreatesOrChanges()
   @Refuses('entity_not_found')
   async participant(
-    @CurrentCaller() caller: Caller,
+    @CurrentAsking() asking: Asking,
     @Param('name') name: string,
     @Body() body: ParticipantDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ParticipantAnswer> {
     if (!/^[a-z0-9-]{1,64}$/.test(name)) throw invalid('name', 'name must be 1 to 64 characters of a-z 0-9 -');
+    const { caller } = asking;
     const entityId = body.entityId ?? caller.entityId;
     if (entityId === null) throw invalid('entityId', 'the operator says for which entity');
     if (caller.entityId !== null && caller.entityId !== entityId)
       throw new Refusal('entity_not_found', 'no such entity');
-    const { created, value } = await this.participants.put(entityId, name, {
+    const settings = {
       acknowledges: body.acknowledges,
       consents: body.consents ?? [],
       answerWithinSeconds: body.answerWithinSeconds,
       overdueAfterSeconds: body.overdueAfterSeconds,
-    });
+    };
+    const { created, value } = await this.participants.put(entityId, name, settings, authorOf(asking));
     void reply.status(created ? 201 : 200);
     return value;
   }

@@ -4,6 +4,8 @@ import type { Caller } from '#identity';
 import { Refusal, Revocations } from '#identity';
 import { CurrentCaller, Needs } from '../access/authentication.guard.js';
 import { Refuses } from '../problem/refuses.decorator.js';
+import type { Asking } from '../request/origin.js';
+import { authorOf, CurrentAsking } from '../request/origin.js';
 import { RevocationAnswer, RevocationsAnswer } from './logins.answers.dto.js';
 import { RevocationRequestDto, RevocationsQueryDto } from './sessions.dto.js';
 
@@ -21,15 +23,17 @@ export class SessionsController {
   @Post()
   @HttpCode(200)
   @Refuses('user_not_found', 'user_erased', 'entity_not_found')
-  revoke(@CurrentCaller() caller: Caller, @Body() body: RevocationRequestDto): Promise<RevocationAnswer> {
+  revoke(@CurrentAsking() asking: Asking, @Body() body: RevocationRequestDto): Promise<RevocationAnswer> {
+    const { caller } = asking;
     const { userId, jti } = body;
     if ((userId === undefined) === (jti === undefined)) throw invalid('userId', 'either userId or jti is needed');
-    if (userId !== undefined) return this.revocations.revokeUser(userId.toLowerCase(), caller.entityId);
+    if (userId !== undefined)
+      return this.revocations.revokeUser(userId.toLowerCase(), caller.entityId, authorOf(asking));
     const entityId = body.entityId ?? caller.entityId;
     if (entityId === null) throw invalid('entityId', 'the operator says for which entity');
     if (caller.entityId !== null && entityId !== caller.entityId)
       throw new Refusal('entity_not_found', 'no such entity');
-    return this.revocations.revokeToken((jti ?? '').toLowerCase(), entityId);
+    return this.revocations.revokeToken((jti ?? '').toLowerCase(), entityId, authorOf(asking));
   }
 
   /**

@@ -24,6 +24,7 @@ export const problems: Readonly<Record<RefusalCode, { readonly status: number; r
   participant_not_found: { status: 404, title: 'No such participant' },
   import_not_found: { status: 404, title: 'No such import' },
   order_not_found: { status: 404, title: 'WeChat knows no such payment' },
+  api_key_rotated: { status: 409, title: 'The API key was rotated before' },
   user_merged: { status: 409, title: 'The user was merged into another' },
   identity_owned: { status: 409, title: 'The identity belongs to another user' },
   last_identity: { status: 409, title: 'The last identity of a user stays' },

@@ -67,6 +67,13 @@ export class ApiKeyMadeAnswer extends ApiKeyAnswer {
   key: string;
 }
 
+export class ApiKeyRotatedAnswer extends ApiKeyMadeAnswer {
+  /** The key it takes over from. */
+  replaces: string;
+  /** Until when that one goes on. */
+  previousExpiresAt: Date;
+}
+
 export class ApiKeyPage {
   @ApiProperty({ type: [ApiKeyAnswer] })
   items: readonly ApiKeyAnswer[];

@@ -4,6 +4,8 @@ import type { FastifyReply } from 'fastify';
 import type { AppView, Caller, Named } from '#identity';
 import { Refusal, Registry } from '#identity';
 import { CurrentCaller, Needs } from '../access/authentication.guard.js';
+import type { Asking } from '../request/origin.js';
+import { authorOf, CurrentAsking } from '../request/origin.js';
 import { byName, paged, PageQueryDto, pageOf } from '../request/paging.js';
 import { AppDto, appIdPattern, NameDto, slug } from './registry.dto.js';
 import {
@@ -29,11 +31,13 @@ export class RegistryController {
   @Needs('operator')
   @CreatesOrChanges()
   async putEntity(
+    @CurrentAsking() asking: Asking,
     @Param('entityId') entityId: string,
     @Body() body: NameDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<EntityAnswer> {
-    return answer(reply, await this.registry.putEntity(named(slug, 'entityId', entityId), body.name), entityView);
+    const id = named(slug, 'entityId', entityId);
+    return answer(reply, await this.registry.putEntity(id, body.name, authorOf(asking)), entityView);
   }
 
   @Get()
@@ -54,15 +58,15 @@ export class RegistryController {
   @CreatesOrChanges()
   @Refuses('entity_not_found')
   async putOpenPlatform(
-    @CurrentCaller() caller: Caller,
+    @CurrentAsking() asking: Asking,
     @Param('entityId') entityId: string,
     @Param('openPlatformId') openPlatformId: string,
     @Body() body: NameDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<OpenPlatformAnswer> {
-    const entity = own(caller, entityId);
+    const entity = own(asking.caller, entityId);
     const id = named(slug, 'openPlatformId', openPlatformId);
-    return answer(reply, await this.registry.putOpenPlatform(entity, id, body.name), (row) =>
+    return answer(reply, await this.registry.putOpenPlatform(entity, id, body.name, authorOf(asking)), (row) =>
       openPlatformView(entity, row),
     );
   }
@@ -100,14 +104,15 @@ export class RegistryController {
   @CreatesOrChanges()
   @Refuses('entity_not_found', 'open_platform_not_found', 'app_id_taken')
   async putApp(
-    @CurrentCaller() caller: Caller,
+    @CurrentAsking() asking: Asking,
     @Param('entityId') entityId: string,
     @Param('appId') appId: string,
     @Body() body: AppDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AppAnswer> {
-    const entity = own(caller, entityId);
-    return answer(reply, await this.registry.putApp(entity, named(appIdPattern, 'appId', appId), body), appView);
+    const entity = own(asking.caller, entityId);
+    const id = named(appIdPattern, 'appId', appId);
+    return answer(reply, await this.registry.putApp(entity, id, body, authorOf(asking)), appView);
   }
 
   @Get(':entityId/apps')

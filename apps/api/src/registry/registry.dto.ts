@@ -3,15 +3,19 @@ import {
   IsArray,
   IsBoolean,
   IsIn,
+  IsInt,
   IsISO8601,
   IsObject,
   IsOptional,
   IsString,
   Matches,
+  Max,
+  Min,
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
 import type { AppKind, PushMode, Scope } from '#identity';
+import { PageQueryDto } from '../request/paging.js';
 import { IsText } from '../request/text.decorator.js';
 
 export const slug = /^[a-z0-9-]{1,64}$/;
@@ -101,4 +105,23 @@ export class ApiKeyRequestDto {
   @IsOptional()
   @IsISO8601({ strict: true, strictSeparator: true })
   expiresAt?: string;
+}
+
+export const graceSecondsDefault = 86_400;
+
+export class ApiKeyRotationDto {
+  /** How long the old key goes on: a day unless said otherwise, 7 days at most; 0: it ends at once. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  @Max(7 * 86_400)
+  graceSeconds?: number;
+}
+
+export class ApiKeysQueryDto extends PageQueryDto {
+  /** How the key begins, up to 12 characters: never send a whole key in a URL. */
+  @IsOptional()
+  @IsString()
+  @Matches(/^[A-Za-z0-9_-]{1,12}$/, { message: 'prefix must be the first 1 to 12 characters of a key' })
+  prefix?: string;
 }

@@ -1,7 +1,7 @@
 import { createParamDecorator } from '@nestjs/common';
 import type { ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import type { Caller, Origin } from '#identity';
+import type { Author, Caller, Origin } from '#identity';
 import { callerOf } from '../access/authentication.guard.js';
 
 /** Who asks, by which request: carried into every event as its cause. */
@@ -27,6 +27,12 @@ export function askingOf(request: FastifyRequest): Asking {
       reason,
     }),
   };
+}
+
+/** Who is named in the audit of what admins do. */
+export function authorOf(asking: Asking): Author {
+  const { actor, requestId } = asking.origin('admin');
+  return { actor, requestId };
 }
 
 export const CurrentAsking = createParamDecorator((_data: unknown, context: ExecutionContext): Asking =>

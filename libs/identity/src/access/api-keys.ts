@@ -1,8 +1,10 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Database } from '#store';
+import type { ApiKeyRow, NewApiKey } from '#store';
+import { addApiKey, Database, endApiKey, listApiKeys, lockApiKey, recordDeed, revokeApiKey } from '#store';
 import { v7 } from 'uuid';
 import { Refusal } from '../problem.js';
+import type { Author } from './deeds.js';
 
 export const scopes = ['ingest', 'read', 'merge', 'admin'] as const;
 export type Scope = (typeof scopes)[number];
@@ -74,51 +76,73 @@ export class ApiKeys {
     return caller;
   }
 
-  async create(request: {
-    entityId: string | null;
-    name: string;
-    scopes: readonly Scope[];
-    expiresAt: Date | null;
-  }): Promise<ApiKeyView & { key: string }> {
-    if (request.entityId !== null) {
-      const entity = await this.database.prisma.entity.findUnique({ where: { id: request.entityId } });
+  async create(
+    request: {
+      readonly entityId: string | null;
+      readonly name: string;
+      readonly scopes: readonly Scope[];
+      readonly expiresAt: Date | null;
+    },
+    by: Author,
+  ): Promise<ApiKeyView & { key: string }> {
+    const { entityId, name } = request;
+    if (entityId !== null) {
+      const entity = await this.database.prisma.entity.findUnique({ where: { id: entityId } });
       if (entity === null) throw new Refusal('entity_not_found', 'no such entity');
     }
-    const key = `ulk_${randomBytes(32).toString('base64url')}`;
-    const row = await this.database.prisma.apiKey.create({
-      data: {
-        id: v7(),
-        entityId: request.entityId,
-        name: request.name,
-        prefix: key.slice(0, 12),
-        hash: new Uint8Array(digest(key)),
-        scopes: [...new Set(request.scopes)],
-        expiresAt: request.expiresAt,
-      },
+    const scopesOf = [...new Set(request.scopes)];
+    const { key, row } = draw({ ...request, scopes: scopesOf, replaces: null });
+    const made = await this.database.transaction(async (transaction) => {
+      const added = await addApiKey(transaction, row);
+      const details = { name, prefix: row.prefix, scopes: scopesOf, expiresAt: row.expiresAt };
+      await recordDeed(transaction, { ...by, entityId, action: 'api_key.created', subject: row.id, details });
+      return added;
     });
-    return { ...viewOf(row), key };
+    return { ...viewOf(made), key };
   }
 
-  /** Newest first; `after` is the id to go on from. */
-  async list(entityId: string | null, page: { after: string | null; limit: number }): Promise<ApiKeyView[]> {
-    const rows = await this.database.prisma.apiKey.findMany({
-      where: {
-        revokedAt: null,
-        ...(entityId === null ? {} : { entityId }),
-        ...(page.after === null ? {} : { id: { gt: page.after } }),
-      },
-      orderBy: { id: 'asc' },
-      take: page.limit,
+  /**
+   * A new key with the same rights; the old one goes on for so many seconds, so that whoever uses it can change over
+   * without a gap. A key has one successor: throws `api_key_rotated` with it.
+   */
+  async rotate(
+    id: string,
+    entityId: string | null,
+    graceSeconds: number,
+    by: Author,
+  ): Promise<ApiKeyView & { key: string; replaces: string; previousExpiresAt: Date }> {
+    const rotated = await this.database.transaction(async (transaction) => {
+      const old = await lockApiKey(transaction, id, entityId);
+      if (old === null) throw new Refusal('api_key_not_found', 'no such API key');
+      const { replacedBy } = old;
+      if (replacedBy !== null) throw new Refusal('api_key_rotated', 'this key was rotated before', { replacedBy });
+      const { key, row } = draw({ ...old, replaces: id });
+      const made = await addApiKey(transaction, row);
+      const previousExpiresAt = await endApiKey(transaction, id, graceSeconds);
+      const details = { name: old.name, by: row.id, prefix: row.prefix, previousExpiresAt };
+      await recordDeed(transaction, { ...by, entityId: old.entityId, action: 'api_key.rotated', subject: id, details });
+      return { ...viewOf(made), key, replaces: id, previousExpiresAt };
     });
-    return rows.map(viewOf);
+    this.remembered.clear();
+    return rotated;
   }
 
-  async revoke(id: string, entityId: string | null): Promise<void> {
-    const { count } = await this.database.prisma.apiKey.updateMany({
-      where: { id, revokedAt: null, ...(entityId === null ? {} : { entityId }) },
-      data: { revokedAt: new Date() },
+  /** Oldest first; `after` is the id to go on from. */
+  async list(
+    entityId: string | null,
+    page: { readonly after: string | null; readonly limit: number; readonly prefix: string | null },
+  ): Promise<ApiKeyView[]> {
+    return (await listApiKeys(this.database, { entityId, ...page })).map(viewOf);
+  }
+
+  async revoke(id: string, entityId: string | null, by: Author): Promise<void> {
+    await this.database.transaction(async (transaction) => {
+      const row = await revokeApiKey(transaction, id, entityId);
+      if (row === null) throw new Refusal('api_key_not_found', 'no such API key');
+      const { name, prefix } = row;
+      const deed = { entityId: row.entityId, action: 'api_key.revoked', subject: id, details: { name, prefix } };
+      await recordDeed(transaction, { ...by, ...deed });
     });
-    if (count === 0) throw new Refusal('api_key_not_found', 'no such API key');
     this.remembered.clear();
   }
 
@@ -132,16 +156,24 @@ export class ApiKeys {
   }
 }
 
-function viewOf(row: {
-  id: string;
-  entityId: string | null;
-  name: string;
-  prefix: string;
-  scopes: string[];
-  createdAt: Date;
-  expiresAt: Date | null;
-  lastUsedAt: Date | null;
-}): ApiKeyView {
-  const { id, entityId, name, prefix, createdAt, expiresAt, lastUsedAt } = row;
-  return { id, entityId, name, prefix, scopes: row.scopes as Scope[], createdAt, expiresAt, lastUsedAt };
+const prefixLength = 12;
+
+function draw(request: Omit<NewApiKey, 'id' | 'prefix' | 'hash'>): { key: string; row: NewApiKey } {
+  const key = `ulk_${randomBytes(32).toString('base64url')}`;
+  const { entityId, name, scopes: scopesOf, expiresAt, replaces } = request;
+  const row = { entityId, name, scopes: scopesOf, expiresAt, replaces };
+  return { key, row: { ...row, id: v7(), prefix: key.slice(0, prefixLength), hash: digest(key) } };
+}
+
+function viewOf({
+  id,
+  entityId,
+  name,
+  prefix,
+  scopes: scopesOf,
+  createdAt,
+  expiresAt,
+  lastUsedAt,
+}: ApiKeyRow): ApiKeyView {
+  return { id, entityId, name, prefix, scopes: scopesOf as Scope[], createdAt, expiresAt, lastUsedAt };
 }

@@ -1,5 +1,6 @@
 import type { Database, SealedColumn, SealedValue } from '#store';
-import { readOneSealed, readSealed, replaceSealed, sealedColumns } from '#store';
+import { readOneSealed, readSealed, recordDeed, replaceSealed, sealedColumns } from '#store';
+import type { Author } from './deeds.js';
 import type { Sealer } from './sealer.js';
 
 export interface ResealReport {
@@ -33,9 +34,14 @@ type NameOf<C> = C extends { readonly table: infer T extends string; readonly co
  * Seals everything with the present SECRETS_KEY, row by row, while everything runs: each value is compared and set, so
  * what somebody writes meanwhile stays. Again and again is safe.
  */
-export async function reseal(database: Database, sealer: Sealer): Promise<ResealReport[]> {
+export async function reseal(database: Database, sealer: Sealer, by: Author): Promise<ResealReport[]> {
   const reports: ResealReport[] = [];
   for (const column of sealedColumns) reports.push(await resealColumn(database, sealer, column));
+  const details = Object.fromEntries(
+    reports.map(({ name, resealed, failed }) => [name, { resealed, failed: failed.length }]),
+  );
+  const deed = { entityId: null, action: 'secrets.resealed', subject: 'SECRETS_KEY', details };
+  await database.transaction((transaction) => recordDeed(transaction, { ...by, ...deed }));
   return reports;
 }
 

@@ -5,9 +5,11 @@ import {
   readAliases,
   readRestoreEpoch,
   readRevocations,
+  recordDeed,
   revokeToken,
   revokeUserSessions,
 } from '#store';
+import type { Author } from '../access/deeds.js';
 import { Users } from '../lookup/users.js';
 import { Refusal } from '../problem.js';
 import { sessionSeconds } from './sessions.js';
@@ -42,22 +44,22 @@ export class Revocations {
    * Everything issued to this person until now, under whichever of their ids. Throws `user_not_found`, and `user_erased`:
    * their sessions were revoked by the erasure.
    */
-  async revokeUser(userId: string, entityId: string | null): Promise<Revocation> {
+  async revokeUser(userId: string, entityId: string | null, by: Author): Promise<Revocation> {
     const user = await this.users.live(userId, entityId);
-    const { issuedBefore, expiresAt } = await this.database.transaction(async (transaction) =>
-      revokeUserSessions(transaction, {
-        entityId: user.entityId,
-        userIds: [user.id, ...(await readAliases(transaction, user.id))],
-        sessionSeconds,
-      }),
-    );
+    const { issuedBefore, expiresAt } = await this.database.transaction(async (transaction) => {
+      const userIds = [user.id, ...(await readAliases(transaction, user.id))];
+      const deed = { entityId: user.entityId, action: 'sessions.revoked', subject: user.id, details: {} };
+      await recordDeed(transaction, { ...by, ...deed });
+      return revokeUserSessions(transaction, { entityId: user.entityId, userIds, sessionSeconds });
+    });
     return { userId: user.id, issuedBefore: issuedBefore.toISOString(), expiresAt: expiresAt.toISOString() };
   }
 
-  async revokeToken(jti: string, entityId: string): Promise<Revocation> {
-    const { expiresAt } = await this.database.transaction((transaction) =>
-      revokeToken(transaction, { entityId, jti, sessionSeconds }),
-    );
+  async revokeToken(jti: string, entityId: string, by: Author): Promise<Revocation> {
+    const { expiresAt } = await this.database.transaction(async (transaction) => {
+      await recordDeed(transaction, { ...by, entityId, action: 'session.revoked', subject: jti, details: {} });
+      return revokeToken(transaction, { entityId, jti, sessionSeconds });
+    });
     return { jti, expiresAt: expiresAt.toISOString() };
   }
 

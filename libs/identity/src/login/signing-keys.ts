@@ -9,9 +9,11 @@ import {
   Database,
   dropSpentSigningKeys,
   readSigningKeys,
+  recordDeed,
   withdrawSigningKey,
 } from '#store';
 import { v7 } from 'uuid';
+import type { Author } from '../access/deeds.js';
 import { Sealer } from '../access/sealer.js';
 import { isRotationDue, keyThatSigns } from './signing-keys.decision.js';
 
@@ -72,12 +74,15 @@ export class SigningKeys {
    * Puts a new key in the line, to sign in so many seconds. Null: a successor is waiting already. With 0 seconds it signs
    * at once, and verifiers fetch the keys again for the unknown `kid`.
    */
-  async rotate(signsInSeconds: number): Promise<{ kid: string } | null> {
+  async rotate(signsInSeconds: number, by: Author): Promise<{ kid: string } | null> {
     await this.keys();
     const next = await this.make();
-    const added = await this.database.transaction((transaction) =>
-      addNextSigningKey(transaction, next, signsInSeconds),
-    );
+    const deed = { entityId: null, action: 'signing_key.rotated', subject: next.kid, details: { signsInSeconds } };
+    const added = await this.database.transaction(async (transaction) => {
+      const isNext = await addNextSigningKey(transaction, next, signsInSeconds);
+      if (isNext) await recordDeed(transaction, { ...by, ...deed });
+      return isNext;
+    });
     this.line = null;
     return added ? { kid: next.kid } : null;
   }
@@ -89,12 +94,17 @@ export class SigningKeys {
     const now = Date.now();
     const line = rows.map((row) => ({ signsFromMs: now + row.signs_in_ms }));
     if (!isRotationDue(line, now, { rotateDays: this.rotateDays, publishAheadSeconds })) return 0;
-    return (await this.rotate(publishAheadSeconds)) === null ? 0 : 1;
+    return (await this.rotate(publishAheadSeconds, { actor: 'service', requestId: null })) === null ? 0 : 1;
   }
 
   /** Voids every token that a retired key has signed: for a key that has leaked. False: no such key, or it signs. */
-  async withdraw(kid: string): Promise<boolean> {
-    const withdrawn = await this.database.transaction((transaction) => withdrawSigningKey(transaction, kid));
+  async withdraw(kid: string, by: Author): Promise<boolean> {
+    const withdrawn = await this.database.transaction(async (transaction) => {
+      const isGone = await withdrawSigningKey(transaction, kid);
+      const deed = { entityId: null, action: 'signing_key.withdrawn', subject: kid, details: {} };
+      if (isGone) await recordDeed(transaction, { ...by, ...deed });
+      return isGone;
+    });
     this.line = null;
     return withdrawn;
   }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Transaction } from '#store';
-import { Database } from '#store';
+import { Database, recordDeed } from '#store';
+import type { Author } from '../access/deeds.js';
 import { Refusal } from '../problem.js';
 
 export type AcknowledgedKind = 'merge' | 'revert' | 'erasure';
@@ -64,29 +65,11 @@ export class Participants {
     entityId: string,
     name: string,
     settings: ParticipantSettings,
+    by: Author,
   ): Promise<{ created: boolean; value: ParticipantView }> {
     const entity = await this.database.prisma.entity.findUnique({ where: { id: entityId } });
     if (entity === null) throw new Refusal('entity_not_found', 'no such entity');
-    const [row] = await this.database.query<ParticipantView & Record<string, unknown> & { created: boolean }>({
-      text: `INSERT INTO participant (entity_id, name, acknowledges, consents, answer_within_seconds, overdue_after_seconds)
-        VALUES ($1, $2, $3, $4, coalesce($5, 86400), coalesce($6, 86400))
-        ON CONFLICT (entity_id, name) DO UPDATE SET acknowledges = excluded.acknowledges, consents = excluded.consents,
-          answer_within_seconds = coalesce($5, participant.answer_within_seconds),
-          overdue_after_seconds = coalesce($6, participant.overdue_after_seconds), updated_at = clock_timestamp()
-        RETURNING name, entity_id AS "entityId", acknowledges, consents, answer_within_seconds AS "answerWithinSeconds",
-          overdue_after_seconds AS "overdueAfterSeconds", created_at AS "createdAt", (xmax = 0) AS created`,
-      values: [
-        entityId,
-        name,
-        settings.acknowledges,
-        settings.consents,
-        settings.answerWithinSeconds ?? null,
-        settings.overdueAfterSeconds ?? null,
-      ],
-    });
-    if (row === undefined) throw new Error('an upsert answers its row');
-    const { created, ...value } = row;
-    return { created, value };
+    return this.database.transaction((transaction) => putParticipant(transaction, { entityId, name, settings, by }));
   }
 
   /** Late, repeated, forged and unknown answers are recorded and change nothing; the first answer counts. */
@@ -145,4 +128,43 @@ export class Participants {
       overdue: row.status === null && row.overdue,
     }));
   }
+}
+
+async function putParticipant(
+  transaction: Transaction,
+  request: {
+    readonly entityId: string;
+    readonly name: string;
+    readonly settings: ParticipantSettings;
+    readonly by: Author;
+  },
+): Promise<{ created: boolean; value: ParticipantView }> {
+  const { entityId, name, settings, by } = request;
+  const [row] = await transaction.query<ParticipantView & Record<string, unknown> & { created: boolean }>({
+    text: `INSERT INTO participant (entity_id, name, acknowledges, consents, answer_within_seconds, overdue_after_seconds)
+      VALUES ($1, $2, $3, $4, coalesce($5, 86400), coalesce($6, 86400))
+      ON CONFLICT (entity_id, name) DO UPDATE SET acknowledges = excluded.acknowledges, consents = excluded.consents,
+        answer_within_seconds = coalesce($5, participant.answer_within_seconds),
+        overdue_after_seconds = coalesce($6, participant.overdue_after_seconds), updated_at = clock_timestamp()
+      RETURNING name, entity_id AS "entityId", acknowledges, consents, answer_within_seconds AS "answerWithinSeconds",
+        overdue_after_seconds AS "overdueAfterSeconds", created_at AS "createdAt", (xmax = 0) AS created`,
+    values: [
+      entityId,
+      name,
+      settings.acknowledges,
+      settings.consents,
+      settings.answerWithinSeconds ?? null,
+      settings.overdueAfterSeconds ?? null,
+    ],
+  });
+  if (row === undefined) throw new Error('an upsert answers its row');
+  const { created, ...value } = row;
+  const deed = {
+    entityId,
+    subject: name,
+    action: `participant.${created ? 'registered' : 'changed'}`,
+    details: settings,
+  };
+  await recordDeed(transaction, { ...by, ...deed });
+  return { created, value };
 }

@@ -1,7 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { Database } from '#store';
+import type { Transaction } from '#store';
+import { Database, putEntity, putOpenPlatform } from '#store';
+import type { Author } from '../access/deeds.js';
 import { Sealer } from '../access/sealer.js';
 import { Refusal } from '../problem.js';
+import { recordApp, recordNaming } from './registry-deeds.js';
 
 export const appKinds = [
   'mini_program',
@@ -59,11 +62,12 @@ export class Registry {
     private readonly sealer: Sealer,
   ) {}
 
-  async putEntity(id: string, name: string): Promise<{ created: boolean; value: Named }> {
-    return this.put(
-      () => this.database.prisma.entity.create({ data: { id, name } }),
-      () => this.database.prisma.entity.update({ where: { id }, data: { name, updatedAt: new Date() } }),
-    );
+  async putEntity(id: string, name: string, by: Author): Promise<{ created: boolean; value: Named }> {
+    return this.database.transaction(async (transaction) => {
+      const put = await putEntity(transaction, { id, name });
+      await recordNaming(transaction, { ...by, entityId: id, subject: id }, 'entity', put);
+      return put;
+    });
   }
 
   async entity(id: string): Promise<Named> {
@@ -80,13 +84,18 @@ export class Registry {
     });
   }
 
-  async putOpenPlatform(entityId: string, id: string, name: string): Promise<{ created: boolean; value: Named }> {
+  async putOpenPlatform(
+    entityId: string,
+    id: string,
+    name: string,
+    by: Author,
+  ): Promise<{ created: boolean; value: Named }> {
     await this.entity(entityId);
-    const key = { entityId_id: { entityId, id } };
-    return this.put(
-      () => this.database.prisma.openPlatform.create({ data: { entityId, id, name } }),
-      () => this.database.prisma.openPlatform.update({ where: key, data: { name, updatedAt: new Date() } }),
-    );
+    return this.database.transaction(async (transaction) => {
+      const put = await putOpenPlatform(transaction, { entityId, id, name });
+      await recordNaming(transaction, { ...by, entityId, subject: id }, 'open_platform', put);
+      return put;
+    });
   }
 
   async openPlatform(entityId: string, id: string): Promise<Named> {
@@ -108,7 +117,12 @@ export class Registry {
    * Declares an app. A changed `openPlatformId` is a rebind: the former account is remembered, and what was seen under
    * another binding is looked at again by `AppReview` within seconds.
    */
-  async putApp(entityId: string, id: string, settings: AppSettings): Promise<{ created: boolean; value: AppView }> {
+  async putApp(
+    entityId: string,
+    id: string,
+    settings: AppSettings,
+    by: Author,
+  ): Promise<{ created: boolean; value: AppView }> {
     await this.entity(entityId);
     if (typeof settings.openPlatformId === 'string') await this.openPlatform(entityId, settings.openPlatformId);
     return this.database.transaction(async (transaction) => {
@@ -116,8 +130,8 @@ export class Registry {
         text: `INSERT INTO app (id, entity_id, kind, name) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO NOTHING RETURNING id`,
         values: [id, entityId, settings.kind, settings.name],
       });
-      const [before] = await transaction.query<{ entity_id: string; open_platform_id: string | null }>({
-        text: 'SELECT entity_id, open_platform_id FROM app WHERE id = $1 FOR UPDATE',
+      const [before] = await transaction.query<AppRow>({
+        text: 'SELECT * FROM app WHERE id = $1 FOR UPDATE',
         values: [id],
       });
       if (before === undefined || before.entity_id !== entityId)
@@ -148,7 +162,10 @@ export class Registry {
       });
       if (rebound) await this.recordBinding(transaction, id, bound);
       if (row === undefined) throw new Error('the app that is locked is there');
-      return { created: inserted.length > 0, value: appView(row) };
+      const created = inserted.length > 0;
+      const author = { ...by, entityId, subject: id };
+      await recordApp(transaction, author, created, settings, [appView(before), appView(row)]);
+      return { created, value: appView(row) };
     });
   }
 
@@ -231,11 +248,7 @@ export class Registry {
     ];
   }
 
-  private async recordBinding(
-    transaction: Parameters<Parameters<Database['transaction']>[0]>[0],
-    appId: string,
-    openPlatformId: string | null,
-  ): Promise<void> {
+  private async recordBinding(transaction: Transaction, appId: string, openPlatformId: string | null): Promise<void> {
     await transaction.query({
       text: 'UPDATE app_binding SET bound_until = clock_timestamp() WHERE app_id = $1 AND bound_until IS NULL',
       values: [appId],
@@ -245,16 +258,6 @@ export class Registry {
       text: 'INSERT INTO app_binding (app_id, open_platform_id) VALUES ($1, $2)',
       values: [appId, openPlatformId],
     });
-  }
-
-  /** Create, else change: a race for the same new id ends as one creation and one change. */
-  private async put<T>(create: () => Promise<T>, change: () => Promise<T>): Promise<{ created: boolean; value: T }> {
-    try {
-      return { created: true, value: await create() };
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'P2002')) throw error;
-      return { created: false, value: await change() };
-    }
   }
 }
 
