@@ -16,6 +16,7 @@ import { EventsController } from './events/events.controller.js';
 import { EventStreams } from './events/event-streams.js';
 import { ExplainController } from './explain/explain.controller.js';
 import { IdentitiesController } from './identities/identities.controller.js';
+import { ImportsController } from './imports/imports.controller.js';
 import { LoginsController } from './logins/logins.controller.js';
 import { SessionsController } from './logins/sessions.controller.js';
 import { PaymentsController } from './logins/payments.controller.js';
@@ -56,6 +57,7 @@ export class AppModule {
         PaymentsController,
         SessionsController,
         ExplainController,
+        ImportsController,
         PushController,
         EventsController,
         EventDocsController,

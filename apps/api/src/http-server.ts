@@ -9,6 +9,7 @@ import type { IdentityModuleOptions } from '#identity';
 import { fieldErrors, Refusal } from '#identity';
 import { pushBodyMaxBytes } from '#wechat';
 import { AppModule } from './app.module.js';
+import { takeImportFiles } from './imports/import-bodies.js';
 import type { Metrics } from './operation/metrics.js';
 import { serveOpenApi } from './operation/openapi.js';
 import { problemOf } from './problem/problem.filter.js';
@@ -33,9 +34,10 @@ function adapterFor(): FastifyAdapter {
     routerOptions: { maxParamLength: 300 },
     frameworkErrors: answerUnroutable,
   });
-  // JSON is all this API reads; Fastify's own parser refuses __proto__ and does not know forms.
+  // JSON is all that most of this API reads; Fastify's own parser refuses __proto__ and does not know forms.
   adapter.getInstance().removeContentTypeParser('text/plain');
   takePushesAsBytes(adapter);
+  takeImportFiles(adapter);
   adapter.getInstance().addHook('onRoute', (route) => {
     if (batchRoutes.test(route.url)) route.bodyLimit = batchBodyMaxBytes;
   });

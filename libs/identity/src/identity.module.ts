@@ -18,6 +18,12 @@ import { BindingWatch } from './diagnosis/binding-watch.js';
 import { Diagnoses } from './diagnosis/diagnoses.js';
 import { Explanations } from './explain/explanations.js';
 import { Erasures } from './erase/erasures.js';
+import { FollowerPortions } from './import/follower-portions.js';
+import { IdentityPortions } from './import/identity-portions.js';
+import { ImportWorker } from './import/import-worker.js';
+import { Imports } from './import/imports.js';
+import { OpenIdPortions } from './import/open-id-portions.js';
+import { RekeyPortions } from './import/re-key-portions.js';
 import { Links } from './link/links.js';
 import { MergeViews } from './merge/merge-views.js';
 import { Merges } from './merge/merges.js';
@@ -96,6 +102,12 @@ export class IdentityModule {
       PushWorker,
       FollowerLookups,
       JournalSeals,
+      Imports,
+      ImportWorker,
+      IdentityPortions,
+      RekeyPortions,
+      OpenIdPortions,
+      FollowerPortions,
     ];
     const keys = new ApiKeys(options.database, options.operatorKey);
     return {

@@ -60,3 +60,8 @@ export type { Diagnosis } from './diagnosis/diagnoses.js';
 export { languageOf } from './diagnosis/findings.js';
 export { Explanations } from './explain/explanations.js';
 export { JournalSeals } from './audit/journal-seals.js';
+export { importKinds } from './import/import-lines.js';
+export type { ImportKind } from './import/import-lines.js';
+export { Imports } from './import/imports.js';
+export type { ImportRequest } from './import/imports.js';
+export { ImportWorker } from './import/import-worker.js';

@@ -1,9 +1,14 @@
 import type { Database } from './database.js';
 
-const leaseSeconds = 15;
+const usualLeaseSeconds = 15;
 
 /** True: this owner does the duty for all replicas until its lease ends; taken over when an owner is gone. */
-export async function holdDuty(database: Database, name: string, owner: string): Promise<boolean> {
+export async function holdDuty(
+  database: Database,
+  name: string,
+  owner: string,
+  leaseSeconds = usualLeaseSeconds,
+): Promise<boolean> {
   const rows = await database.query({
     name: 'hold-duty',
     text: `INSERT INTO duty (name, owner, expires_at) VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))

@@ -45,3 +45,5 @@ export * from './merge-cases.js';
 export * from './consents.js';
 export * from './overdue-acknowledgements.js';
 export * from './facts.js';
+export * from './imports.js';
+export * from './retired.js';

@@ -58,6 +58,16 @@ export interface Loaded {
   readonly separations: readonly { readonly id: string; readonly a: string; readonly b: string }[];
   readonly conflicts: readonly OpenConflictRow[];
   readonly departed: readonly { readonly fingerprint: string; readonly at: string; readonly erased: boolean }[];
+  /** Of the identities asked for, those that WeChat replaced, with the ones that stand for them. */
+  readonly retired: readonly RetiredRow[];
+}
+
+export interface RetiredRow {
+  readonly appId: string;
+  readonly openId: string;
+  readonly byAppId: string;
+  readonly byOpenId: string;
+  readonly linkedAt: string;
 }
 
 /** What a change may touch. Keys are locked first, users after. */
@@ -74,7 +84,10 @@ export interface Wanted {
 }
 
 /** Rows to write, by section; an absent one is not touched. */
-export type ChangeSet = Readonly<Partial<Record<ChangeSection, readonly object[]>>>;
+export type ChangeSet = Readonly<Partial<Record<ChangeSection, readonly object[]>>> & {
+  /** Users found to be older than they were stored, by an import. */
+  readonly olderUsers?: readonly { readonly id: string; readonly createdAt: string }[];
+};
 export type ChangeSection = (typeof sections)[number];
 
 /** In the order of apply_changes' parameters. */
@@ -144,6 +157,7 @@ export async function lockAndLoad(transaction: Transaction, wanted: Wanted): Pro
     separations: loaded.separations,
     conflicts: loaded.conflicts,
     departed: loaded.departed.map((departure) => ({ ...departure, at: utc(departure.at) })),
+    retired: loaded.retired.map((retired) => ({ ...retired, linkedAt: utc(retired.linkedAt) })),
   };
 }
 
@@ -155,6 +169,15 @@ export async function applyChanges(transaction: Transaction, changes: ChangeSet)
   if (values.every((value) => value === null)) return;
   const text = `SELECT apply_changes(${sections.map((_, index) => `$${index + 1}::json`).join(', ')})`;
   await transaction.query({ name: 'apply-changes', text, values });
+  const { olderUsers = [] } = changes;
+  if (olderUsers.length === 0) return;
+  // A statement of its own, because it is rare: what a revert gives back must be as old as the import said.
+  await transaction.query({
+    name: 'older-users',
+    text: `UPDATE users SET own_created_at = least(own_created_at, r."createdAt")
+      FROM json_to_recordset($1::json) AS r(id uuid, "createdAt" timestamptz) WHERE users.id = r.id`,
+    values: [JSON.stringify(olderUsers)],
+  });
 }
 
 /** One question of the warm read: what is known of this observation. */

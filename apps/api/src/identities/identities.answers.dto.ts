@@ -31,9 +31,18 @@ export class ResolvedBatchAnswer {
   results: readonly ResolvedItem[];
 }
 
+export class IdentityRefAnswer {
+  appId: string;
+  openId: string;
+}
+
 export class IdentityFoundAnswer {
   identity: IdentityAnswer;
   user: UserAnswer;
+  /** Present, and true, where WeChat replaced this openId. */
+  retired?: boolean;
+  /** What stands for it now. */
+  replacedBy?: IdentityRefAnswer;
 }
 
 export class IdentityLookupResult {

@@ -6,6 +6,7 @@ import {
   BindingWatch,
   FollowerLookups,
   Idempotency,
+  ImportWorker,
   JournalSeals,
   LoginCodes,
   OverdueAnswers,
@@ -44,6 +45,7 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
     private readonly silent: SilentCases,
     overdue: OverdueAnswers,
     metrics: Metrics,
+    private readonly imports: ImportWorker,
     @Inject('logger') private readonly logger: Logger,
   ) {
     this.tasks = [
@@ -62,6 +64,7 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
       { name: 'count of overdue answers', everyMs: 5_000, run: () => count(overdue, metrics) },
       // It rests nineteen times as long as it looked.
       { name: 'watch of bindings', everyMs: 2_000, run: () => bindings.run() },
+      { name: 'imports', everyMs: 250, run: () => imports.run() },
       { name: 'sweep of login codes', everyMs: 60_000, run: () => codes.sweep() },
       { name: 'sweep of idempotency keys', everyMs: 600_000, run: () => idempotency.sweep() },
     ];
@@ -82,6 +85,7 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
       this.seals.stop(),
       this.silent.stop(),
       this.bindings.stop(),
+      this.imports.stop(),
     ];
     await Promise.all(stops.map((stopped) => stopped.catch(() => undefined)));
   }

@@ -1,5 +1,5 @@
 import type { Cause, LinkedIdentity, UserState } from '#events';
-import type { ChangeSection, ChangeSet, Loaded, OpenConflictRow } from '#store';
+import type { ChangeSection, ChangeSet, Loaded, OpenConflictRow, RetiredRow } from '#store';
 import type { KnownUser } from '../resolve/resolve.decision.js';
 import type { ConflictKind } from '../resolve/resolve.decision.js';
 
@@ -104,7 +104,9 @@ export class World {
     journal: [],
   };
   private readonly changedUsers = new Set<HeldUser>();
+  private readonly olderUsers: { id: string; createdAt: string }[] = [];
   private readonly changedConflicts = new Map<string, object>();
+  private readonly replaced: Map<string, RetiredRow>;
   /** Loaded rows by key, so that what was only moved is updated and what is new is inserted. */
   private readonly loadedIdentities = new Map<string, string>();
   private readonly loadedKeys = new Map<string, string>();
@@ -134,6 +136,7 @@ export class World {
     this.separations = [...loaded.separations];
     this.conflicts = loaded.conflicts.map((conflict) => ({ ...conflict, userIds: [...conflict.userIds] }));
     this.departures = new Map(loaded.departed.map((departure) => [departure.fingerprint, departure]));
+    this.replaced = new Map(loaded.retired.map((retired) => [identityKey(retired.appId, retired.openId), retired]));
   }
 
   user(id: string): HeldUser | undefined {
@@ -146,6 +149,17 @@ export class World {
 
   keyOwner(entityId: string, openPlatformId: string, unionId: string): HeldUser | undefined {
     return this.users.get(this.keyOwners.get(unionKeyOf(entityId, openPlatformId, unionId)) ?? '');
+  }
+
+  /** Of an openId that WeChat replaced: the one that stands for it now, and its owner. */
+  replacementOf(
+    appId: string,
+    openId: string,
+  ): { appId: string; openId: string; linkedAt: string; user: HeldUser } | null {
+    const retired = this.replaced.get(identityKey(appId, openId));
+    const user = retired === undefined ? undefined : this.ownerOf(retired.byAppId, retired.byOpenId);
+    if (retired === undefined || user === undefined) return null;
+    return { appId: retired.byAppId, openId: retired.byOpenId, linkedAt: retired.linkedAt, user };
   }
 
   areSeparated(a: string, b: string): boolean {
@@ -172,6 +186,13 @@ export class World {
     this.users.set(user.id, user);
     this.changedUsers.add(user);
     return user;
+  }
+
+  /** An import knows the person for longer than the service does. */
+  makeAsOldAs(user: HeldUser, firstSeenAt: string): void {
+    if (firstSeenAt < user.createdAt) user.createdAt = firstSeenAt;
+    this.olderUsers.push({ id: user.id, createdAt: firstSeenAt });
+    this.changedUsers.add(user);
   }
 
   /** `via`: the union key that led the identity to this user, where one did. */
@@ -211,6 +232,26 @@ export class World {
     this.touchedIdentities.add(key);
   }
 
+  /** WeChat replaced the openId: the new one takes the old one's place, with its age. */
+  replace(identity: HeldIdentity, user: HeldUser, by: { appId: string; openId: string }, source: string): void {
+    this.unlink(identity, user);
+    const held: HeldIdentity = { ...identity, appId: by.appId, openId: by.openId, source };
+    user.identities.push(held);
+    user.identities.sort(byAge);
+    this.own(held, user);
+  }
+
+  /** Remembers which identity stands for one that is gone; always the end of the chain. */
+  retire(identity: HeldIdentity, by: { appId: string; openId: string }): RetiredRow {
+    const { appId, openId, linkedAt } = identity;
+    const row = { appId, openId, linkedAt, byAppId: by.appId, byOpenId: by.openId };
+    for (const [key, earlier] of this.replaced)
+      if (earlier.byAppId === appId && earlier.byOpenId === openId)
+        this.replaced.set(key, { ...earlier, byAppId: by.appId, byOpenId: by.openId });
+    this.replaced.set(identityKey(appId, openId), row);
+    return row;
+  }
+
   keep(identity: HeldIdentity, unionId: string | null, reason: string | null, observedAt: string): void {
     if (identity.pendingUnionId === unionId) return;
     identity.pendingUnionId = unionId;
@@ -234,6 +275,12 @@ export class World {
 
   retireKey(key: HeldKey, user: HeldUser): void {
     key.retiredAt = this.now;
+    this.ownKey(key, user);
+  }
+
+  /** A unionId that was replaced is somebody's current one again. */
+  returnKey(key: HeldKey, user: HeldUser): void {
+    key.retiredAt = null;
     this.ownKey(key, user);
   }
 
@@ -416,6 +463,7 @@ export class World {
       ...identityRows,
       ...keyRows,
       conflicts: [...this.changedConflicts.values()],
+      olderUsers: this.olderUsers,
       users: [...this.changedUsers].map(({ id, entityId, status, version, mergedInto, createdAt }) => ({
         id,
         entityId,

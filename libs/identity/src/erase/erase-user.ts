@@ -1,5 +1,5 @@
 import type { Transaction } from '#store';
-import { forget, readAliases, revokeUserSessions } from '#store';
+import { forget, forgetRetired, readAliases, revokeUserSessions } from '#store';
 import type { Fingerprints } from '../access/fingerprints.js';
 import type { HeldUser, Origin, World } from '../change/world.js';
 import { sessionSeconds } from '../login/sessions.js';
@@ -18,11 +18,14 @@ export async function eraseUser(
   const destroyed = { identities: user.identities.length, unionIds: user.unionKeys.length, aliases: aliases.length };
   const { entityId, identities, unionKeys } = user;
   const redacted = await forget(transaction, { entityId, userIds, identities, unionKeys });
+  const retired = await forgetRetired(transaction, user.identities);
   for (const identity of user.identities) {
     const fingerprint = fingerprints.of(identity.appId, identity.openId);
     world.write('departed', { fingerprint, at: world.now, erased: true });
     world.unlink(identity, user);
   }
+  for (const { appId, openId } of retired)
+    world.write('departed', { fingerprint: fingerprints.of(appId, openId), at: world.now, erased: true });
   for (const key of user.unionKeys) world.dropKey(key, user);
   user.status = 'erased';
   const erasureId = world.newId();

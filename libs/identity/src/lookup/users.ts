@@ -1,7 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { UserState } from '#events';
 import type { HistoryRow, UserFilter, UserView } from '#store';
-import { Database, listUsers, readHistory, readIdentities, readStateAsOf, readUsers } from '#store';
+import {
+  Database,
+  listUsers,
+  readHistory,
+  readIdentities,
+  readRetiredIdentities,
+  readStateAsOf,
+  readUsers,
+} from '#store';
 import { Refusal } from '../problem.js';
 
 export interface LiveUser {
@@ -27,6 +35,14 @@ export interface HistoryEntry {
   readonly before: UserState | null;
   readonly after: UserState | null;
   readonly evidence: object | null;
+}
+
+export interface IdentityAnswer {
+  readonly identity: { readonly appId: string; readonly openId: string; readonly linkedAt: string };
+  readonly user: LiveUser;
+  /** Present where WeChat replaced the openId. */
+  readonly retired?: true;
+  readonly replacedBy?: { readonly appId: string; readonly openId: string };
 }
 
 export type LookupStatus = 'live' | 'merged' | 'erased' | 'unknown';
@@ -77,15 +93,23 @@ export class Users {
     });
   }
 
-  async byIdentity(
-    appId: string,
-    openId: string,
-    entityId: string | null,
-  ): Promise<{ identity: { appId: string; openId: string; linkedAt: string }; user: LiveUser }> {
+  async byIdentity(appId: string, openId: string, entityId: string | null): Promise<IdentityAnswer> {
     const [found] = await readIdentities(this.database, [{ appId, openId }], entityId);
-    if (found === undefined) throw new Refusal('identity_not_found', 'no such identity');
+    if (found === undefined) return this.byRetired(appId, openId, entityId);
     const identity = { appId, openId, linkedAt: found.linkedAt.toISOString() };
     return { identity, user: await this.live(found.userId, entityId) };
+  }
+
+  /** An openId that WeChat replaced still leads to its user. */
+  private async byRetired(appId: string, openId: string, entityId: string | null): Promise<IdentityAnswer> {
+    const [retired] = await readRetiredIdentities(this.database, [{ appId, openId }], entityId);
+    if (retired === undefined) throw new Refusal('identity_not_found', 'no such identity');
+    return {
+      identity: { appId, openId, linkedAt: retired.linkedAt },
+      user: await this.live(retired.userId, entityId),
+      retired: true,
+      replacedBy: { appId: retired.byAppId, openId: retired.byOpenId },
+    };
   }
 
   async lookupIdentities(
@@ -94,6 +118,9 @@ export class Users {
   ): Promise<{ appId: string; openId: string; status: LookupStatus; userId: string | null }[]> {
     const found = await readIdentities(this.database, identities, entityId);
     const owners = new Map(found.map(({ appId, openId, userId }) => [`${appId}:${openId}`, userId]));
+    const unknown = identities.filter(({ appId, openId }) => !owners.has(`${appId}:${openId}`));
+    const retired = unknown.length === 0 ? [] : await readRetiredIdentities(this.database, unknown, entityId);
+    for (const { appId, openId, userId } of retired) owners.set(`${appId}:${openId}`, userId);
     return identities.map(({ appId, openId }) => {
       const userId = owners.get(`${appId}:${openId}`) ?? null;
       return { appId, openId, status: userId === null ? 'unknown' : 'live', userId };

@@ -17,7 +17,7 @@ const placeholders = new Set([
   'n/a',
 ]);
 const oneCharacterRepeated = /^(.)\1+$/su;
-const idPattern = /^[A-Za-z0-9_-]{1,128}$/;
+export const idPattern = /^[A-Za-z0-9_-]{1,128}$/;
 
 /** A placeholder is never a unionId and never an openId: one account for everybody whose id was lost (scenario 11). */
 export function isPlaceholder(text: string): boolean {
@@ -82,4 +82,6 @@ export interface Observation {
   readonly source: string;
   /** Null: now. */
   readonly observedAt: Date | null;
+  /** Imports: since when the identity is known elsewhere; makes the user as old as that. */
+  readonly firstSeenAt?: Date | null;
 }

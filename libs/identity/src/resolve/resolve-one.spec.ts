@@ -14,6 +14,7 @@ const nothing: Loaded = {
   separations: [],
   conflicts: [],
   departed: [],
+  retired: [],
 };
 
 interface Sighting {

@@ -1,3 +1,4 @@
+import type { LinkedIdentity } from '#events';
 import type { HeldIdentity, HeldUser, Origin, World } from '../change/world.js';
 import { known } from '../change/world.js';
 import { fold } from '../change/fold.js';
@@ -56,6 +57,9 @@ export function resolveOne(
   const { appId, openId, unionId, entityId, openPlatformId, origin } = observation;
   refuseStale(world, observation);
   const owner = world.ownerOf(appId, openId);
+  const replacement = owner === undefined ? world.replacementOf(appId, openId) : null;
+  if (replacement !== null)
+    return result('unchanged', replacement.user, { appId, openId, linkedAt: replacement.linkedAt });
   const keyOwner =
     unionId === null || openPlatformId === null ? undefined : world.keyOwner(entityId, openPlatformId, unionId);
   const former =
@@ -79,7 +83,7 @@ export function resolveOne(
   switch (decision.kind) {
     case 'create':
     case 'create_in_conflict': {
-      const user = world.create(entityId);
+      const user = world.create(entityId, observation.firstSeenAt?.toISOString());
       const via = decision.kind === 'create' && decision.withKey ? keyOf(observation) : null;
       const identity = world.link(user, observation, via);
       if (via !== null) world.attachKey(user, via.openPlatformId, via.unionId);
@@ -92,6 +96,7 @@ export function resolveOne(
     case 'link': {
       const user = required(keyOwner);
       const identity = world.link(user, observation, keyOf(observation));
+      if (observation.firstSeenAt) world.makeAsOldAs(user, observation.firstSeenAt.toISOString());
       world.step(user, 'identity.UserLinked.v1', linkedBy(identity, false), origin, evidence);
       return result('linked', user, identity);
     }
@@ -205,7 +210,9 @@ function keepFinding(
 function refuseStale(world: World, observation: PlacedObservation): void {
   if (observation.fingerprint === null || observation.observedAt === null) return;
   const departure = world.departure(observation.fingerprint);
-  if (departure === undefined || observation.observedAt.toISOString() > departure.at) return;
+  // Whoever was erased came back only if seen since; a list that names them as it did before says nothing new.
+  const seenAt = (departure?.erased === true ? observation.firstSeenAt : null) ?? observation.observedAt;
+  if (departure === undefined || seenAt.toISOString() > departure.at) return;
   throw new Refusal(
     'observation_stale',
     departure.erased
@@ -233,7 +240,7 @@ function required<T>(value: T | null | undefined): T {
   return value;
 }
 
-function result(outcome: Outcome, user: HeldUser, identity: HeldIdentity): ResolveResult {
+function result(outcome: Outcome, user: HeldUser, identity: LinkedIdentity): ResolveResult {
   const { appId, openId, linkedAt } = identity;
   return {
     outcome,

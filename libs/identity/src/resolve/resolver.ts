@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import type { WarmAnswer } from '#store';
+import type { Wanted, WarmAnswer } from '#store';
 import { Database, isContention, readWarm } from '#store';
 import { Fingerprints } from '../access/fingerprints.js';
 import { Changes } from '../change/changes.js';
-import type { Origin } from '../change/world.js';
+import type { Origin, World } from '../change/world.js';
 import { IdentitySettings } from '../settings.js';
 import { Refusal } from '../problem.js';
 import type { Observation } from './observation.dto.js';
@@ -92,6 +92,23 @@ export class Resolver {
     return answer;
   }
 
+  /**
+   * Observations that are decided and written in one transaction of the caller's, so that it can mark in it what was
+   * applied. Answers as `resolve` does, refusals in their places.
+   */
+  async plan(observations: readonly Observation[], asker: Asker): Promise<ResolvePlan> {
+    const answers = await readWarm(this.database, observations);
+    const placed = observations.map((observation, index) => {
+      const app = answers[index]?.app ?? null;
+      return isOwn(app, asker) ? this.place(observation, app, asker) : new Refusal('app_not_found', 'no such app');
+    });
+    const good = placed.filter((one): one is PlacedObservation => !(one instanceof Refusal));
+    return {
+      wanted: wantedBy(good),
+      decide: (world) => placed.map((one) => (one instanceof Refusal ? one : this.decide(world, one))),
+    };
+  }
+
   private async read(batch: readonly Asked[]): Promise<void> {
     const answers = await readWarm(
       this.database,
@@ -107,7 +124,7 @@ export class Resolver {
   private settleOrQueue(asked: Asked, answer: WarmAnswer): void {
     const { observation, asker } = asked;
     const { app } = answer;
-    if (app === null || (asker.entityId !== null && asker.entityId !== app.entityId)) {
+    if (!isOwn(app, asker)) {
       asked.answer(new Refusal('app_not_found', 'no such app'));
       return;
     }
@@ -128,7 +145,8 @@ export class Resolver {
       entityId: app.entityId,
       openPlatformId: beforeBinding && former.length > 0 ? (former.at(-1) ?? null) : app.openPlatformId,
       formerOpenPlatformIds: former.filter((account) => account !== app.openPlatformId),
-      fingerprint: seen === null ? null : this.fingerprints.of(observation.appId, observation.openId),
+      fingerprint:
+        seen === null && !observation.firstSeenAt ? null : this.fingerprints.of(observation.appId, observation.openId),
       origin,
     };
   }
@@ -159,25 +177,39 @@ export class Resolver {
   }
 
   private commit(batch: readonly PlacedObservation[]): Promise<ResolveAnswer[]> {
-    const unionKeys = batch.flatMap(({ entityId, openPlatformId, formerOpenPlatformIds, unionId }) =>
-      unionId === null
-        ? []
-        : [openPlatformId, ...formerOpenPlatformIds].flatMap((account) =>
-            account === null ? [] : [{ entityId, openPlatformId: account, unionId }],
-          ),
-    );
-    const fingerprints = batch.flatMap(({ fingerprint }) => (fingerprint === null ? [] : [fingerprint]));
-    return this.changes.run({ identities: batch, unionKeys, userIds: [], fingerprints }, (world) =>
-      batch.map((observation) => {
-        try {
-          return resolveOne(world, observation, this.settings);
-        } catch (error) {
-          if (error instanceof Refusal) return error;
-          throw error;
-        }
-      }),
-    );
+    return this.changes.run(wantedBy(batch), (world) => batch.map((observation) => this.decide(world, observation)));
   }
+
+  private decide(world: World, observation: PlacedObservation): ResolveAnswer {
+    try {
+      return resolveOne(world, observation, this.settings);
+    } catch (error) {
+      if (error instanceof Refusal) return error;
+      throw error;
+    }
+  }
+}
+
+/** A part of somebody's transaction: what to lock, and what to decide over it. */
+export interface ResolvePlan {
+  readonly wanted: Partial<Wanted>;
+  readonly decide: (world: World) => ResolveAnswer[];
+}
+
+function isOwn(app: WarmAnswer['app'], asker: Asker): app is NonNullable<WarmAnswer['app']> {
+  return app !== null && (asker.entityId === null || asker.entityId === app.entityId);
+}
+
+function wantedBy(batch: readonly PlacedObservation[]): Partial<Wanted> {
+  const unionKeys = batch.flatMap(({ entityId, openPlatformId, formerOpenPlatformIds, unionId }) =>
+    unionId === null
+      ? []
+      : [openPlatformId, ...formerOpenPlatformIds].flatMap((account) =>
+          account === null ? [] : [{ entityId, openPlatformId: account, unionId }],
+        ),
+  );
+  const fingerprints = batch.flatMap(({ fingerprint }) => (fingerprint === null ? [] : [fingerprint]));
+  return { identities: batch, unionKeys, fingerprints };
 }
 
 /** Neither contention nor an outage: something about one of the observations is at fault. */
