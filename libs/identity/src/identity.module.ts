@@ -12,6 +12,7 @@ import { Idempotency } from './access/idempotency.js';
 import { Sealer } from './access/sealer.js';
 import { JournalSeals } from './audit/journal-seals.js';
 import { Changes } from './change/changes.js';
+import { Effects } from './change/effects.js';
 import { Conflicts } from './conflict/conflicts.js';
 import { ConflictDecisions } from './conflict/decisions.js';
 import { BindingWatch } from './diagnosis/binding-watch.js';
@@ -66,6 +67,7 @@ export interface IdentityModuleOptions {
 export class IdentityModule {
   static register(options: IdentityModuleOptions): DynamicModule {
     const capabilities = [
+      Effects,
       Changes,
       Fingerprints,
       Deeds,

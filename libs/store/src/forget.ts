@@ -69,10 +69,8 @@ export async function forget(transaction: Transaction, person: Forgotten): Promi
       text: `DELETE FROM ${table} WHERE (app_id, open_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
       values: [appIds, openIds],
     });
-  await transaction.query({
-    text: 'DELETE FROM idempotency WHERE body::text LIKE ANY ($1)',
-    values: [[...userIds.map((id) => `%"${id}"%`), ...patternsOf(personal)]],
-  });
+  // Sealed, and gone within a day: only those that name the person are taken away at once.
+  await transaction.query({ text: 'DELETE FROM idempotency WHERE about && $1::uuid[]', values: [userIds] });
   return changed;
 }
 

@@ -47,3 +47,4 @@ export * from './overdue-acknowledgements.js';
 export * from './facts.js';
 export * from './imports.js';
 export * from './retired.js';
+export * from './idempotency.js';

@@ -5,6 +5,7 @@ import { lastValueFrom, of } from 'rxjs';
 import type { Observable } from 'rxjs';
 import type { IdempotentRequest } from '#identity';
 import { Idempotency, Refusal } from '#identity';
+import type { Claim } from '#store';
 import { callerOf } from '../access/authentication.guard.js';
 import { cloudHeadersOf, cloudHostingPath } from '../logins/cloud-hosting.js';
 import { problemOf } from '../problem/problem.filter.js';
@@ -23,28 +24,31 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const idempotent = requestOf(request);
     if (idempotent === null) return next.handle();
     const begun = await this.idempotency.begin(idempotent);
-    if ('claim' in begun) return of(await this.execute(idempotent, begun.claim, next, request, reply));
+    if ('claim' in begun) return of(await this.execute(begun, next, request, reply));
     void reply.header('idempotency-replayed', 'true').status(begun.status);
     if (begun.status >= 400) void reply.type('application/problem+json; charset=utf-8');
     return of(begun.body ?? undefined);
   }
 
   private async execute(
-    idempotent: IdempotentRequest,
-    claim: string,
+    claim: Claim,
     next: CallHandler,
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<unknown> {
-    try {
-      const body: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
-      await this.idempotency.settle(idempotent, claim, { status: reply.statusCode, body });
-      return body;
-    } catch (error) {
-      const problem = error instanceof Refusal ? problemOf(error, request.id) : null;
-      await this.idempotency.settle(idempotent, claim, { status: problem?.status ?? 500, body: problem });
-      throw error;
+    const work = (): Promise<unknown> => lastValueFrom(next.handle(), { defaultValue: undefined });
+    const executed = await this.idempotency.execute(claim, work).then(
+      (body) => ({ body }),
+      (error: unknown) => ({ error }),
+    );
+    if ('body' in executed) {
+      await this.idempotency.settle(claim, { status: reply.statusCode, body: executed.body });
+      return executed.body;
     }
+    const { error } = executed;
+    const problem = error instanceof Refusal ? problemOf(error, request.id) : null;
+    await this.idempotency.settle(claim, { status: problem?.status ?? 500, body: problem });
+    throw error;
   }
 }
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { Database } from '#store';
+import type { Claim } from '#store';
+import { claimKey, Database, readKey, readSteps, releaseKey, renewClaims, settleKey, sweepKeys } from '#store';
 import { v7 } from 'uuid';
+import { duringRequest, Effects } from '../change/effects.js';
 import { Refusal } from '../problem.js';
-import { IdentitySettings } from '../settings.js';
-import { Sealer } from './sealer.js';
 
 export interface RecordedAnswer {
   readonly status: number;
@@ -22,94 +22,79 @@ export interface IdempotentRequest {
 }
 
 const lookEveryMs = 25;
+/** Longer than any request may run. */
 const waitedMs = 30_000;
-/** A claim whose process died is taken over after this long: longer than any request may run. */
-const claimSeconds = 30;
+const renewEveryMs = 1_500;
+/** A claim that is not renewed for so long belongs to a process that died, and is taken over. */
+const staleSeconds = 5;
 const keptHours = 24;
+const anyId = /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g;
 
-/**
- * The same key with the same request is executed once; whoever comes while it runs waits for its answer. The answer is
- * kept sealed: a login's holds a session, that of a new API key the key itself.
- */
+/** The same key with the same request is executed once; whoever comes while it runs waits for its answer. */
 @Injectable()
 export class Idempotency {
-  /** Under the installation's pepper, which outlives a rotation of SECRETS_KEY: a day's answers need no sealing anew. */
-  private readonly sealer: Sealer;
+  private readonly held = new Set<string>();
+  private renewing: NodeJS.Timeout | null = null;
 
   constructor(
     private readonly database: Database,
-    settings: IdentitySettings,
-  ) {
-    this.sealer = new Sealer(settings.pepper);
-  }
+    private readonly effects: Effects,
+  ) {}
 
-  /** Null: this caller's to execute, with `claim` to settle it by. Throws `idempotency_key_reused`. */
-  async begin(request: IdempotentRequest): Promise<{ claim: string } | RecordedAnswer> {
-    const scope = request.entityId ?? '*';
-    const claim = v7();
+  /** A claim: this caller's to execute and to settle. Throws `idempotency_key_reused`. */
+  async begin(request: IdempotentRequest): Promise<Claim | RecordedAnswer> {
+    const claim: Claim = { scope: request.entityId ?? '*', key: request.key, claim: v7() };
     const fingerprint = fingerprintOf(request);
     const deadline = Date.now() + waitedMs;
     do {
-      const claimed = await this.database.query({
-        name: 'claim-idempotency-key',
-        text: `INSERT INTO idempotency (scope, key, fingerprint, claim) VALUES ($1, $2, $3, $4)
-          ON CONFLICT (scope, key) DO UPDATE SET claim = $4, claimed_at = clock_timestamp()
-          WHERE idempotency.status IS NULL AND idempotency.fingerprint = $3
-            AND idempotency.claimed_at < clock_timestamp() - make_interval(secs => $5)
-          RETURNING 1`,
-        values: [scope, request.key, fingerprint, claim, claimSeconds],
-      });
-      if (claimed.length > 0) return { claim };
-      const [row] = await this.database.query<{ fingerprint: Buffer; status: number | null; body: unknown }>({
-        name: 'read-idempotency-key',
-        text: 'SELECT fingerprint, status, body FROM idempotency WHERE scope = $1 AND key = $2',
-        values: [scope, request.key],
-      });
-      if (row !== undefined && !row.fingerprint.equals(fingerprint))
+      if (await claimKey(this.database, claim, fingerprint, staleSeconds)) return claim;
+      const known = await readKey(this.database, claim.scope, claim.key);
+      if (known !== null && !known.fingerprint.equals(fingerprint))
         throw new Refusal('idempotency_key_reused', 'this Idempotency-Key was used for another request');
-      if (row !== undefined && row.status !== null) return { status: row.status, body: this.open(request, row.body) };
+      if (known !== null && known.status !== null && known.answer !== null)
+        return { status: known.status, body: this.effects.open(known.answer, claim) };
       await delay(lookEveryMs);
     } while (Date.now() < deadline);
     throw new Refusal('unavailable', 'the first request with this Idempotency-Key still runs');
   }
 
+  /** Executes behind whatever an execution that died has done; the claim is renewed meanwhile. */
+  async execute<T>(claim: Claim, work: () => Promise<T>): Promise<T> {
+    this.hold(claim);
+    try {
+      const steps = await readSteps(this.database, claim);
+      const done = new Map(steps.map(({ n, result }) => [n, this.effects.open(result, claim)]));
+      return await duringRequest({ claim, done, next: 0 }, work);
+    } finally {
+      this.held.delete(claim.claim);
+    }
+  }
+
   /** Records the answer; of a fault of ours nothing is recorded, so that it can be tried again. */
-  async settle(request: IdempotentRequest, claim: string, answer: RecordedAnswer): Promise<void> {
-    const scope = request.entityId ?? '*';
-    if (answer.status >= 500)
-      await this.database.query({
-        text: 'DELETE FROM idempotency WHERE scope = $1 AND key = $2 AND claim = $3',
-        values: [scope, request.key, claim],
-      });
-    else
-      await this.database.query({
-        text: 'UPDATE idempotency SET status = $4, body = $5 WHERE scope = $1 AND key = $2 AND claim = $3',
-        values: [scope, request.key, claim, answer.status, this.sealed(request, answer.body)],
-      });
+  async settle(claim: Claim, { status, body }: RecordedAnswer): Promise<void> {
+    if (status >= 500) return releaseKey(this.database, claim);
+    const text = JSON.stringify(body ?? null);
+    const answer = this.effects.seal(text, claim);
+    await settleKey(this.database, claim, { status, answer, about: [...new Set(text.match(anyId))] });
   }
 
-  /** As JSON, which the column holds: a text in base64. */
-  private sealed(request: IdempotentRequest, body: unknown): string {
-    return JSON.stringify(this.sealer.seal(JSON.stringify(body ?? null), placeOf(request)).toString('base64'));
+  sweep(): Promise<number> {
+    return sweepKeys(this.database, keptHours);
   }
 
-  private open(request: IdempotentRequest, sealed: unknown): unknown {
-    // From before answers were sealed.
-    if (typeof sealed !== 'string') return sealed;
-    return JSON.parse(this.sealer.open(Buffer.from(sealed, 'base64'), placeOf(request)).toString());
+  /** One small statement for all that run, and none while nothing runs. */
+  private hold({ claim }: Claim): void {
+    this.held.add(claim);
+    this.renewing ??= setInterval(() => {
+      if (this.held.size > 0) {
+        // Where it fails, the next one is soon; a claim that is lost meanwhile is refused when it records.
+        renewClaims(this.database, [...this.held]).catch(() => undefined);
+        return;
+      }
+      if (this.renewing !== null) clearInterval(this.renewing);
+      this.renewing = null;
+    }, renewEveryMs).unref();
   }
-
-  async sweep(): Promise<number> {
-    const rows = await this.database.query({
-      text: `DELETE FROM idempotency WHERE claimed_at < clock_timestamp() - make_interval(hours => $1) RETURNING 1`,
-      values: [keptHours],
-    });
-    return rows.length;
-  }
-}
-
-function placeOf({ entityId, key }: IdempotentRequest): string {
-  return `idempotency:${entityId ?? '*'}:${key}`;
 }
 
 function fingerprintOf({ method, url, body }: IdempotentRequest): Buffer {

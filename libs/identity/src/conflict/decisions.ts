@@ -25,7 +25,6 @@ export class ConflictDecisions {
 
   async decide(id: string, decision: Decision, entityId: string | null, origin: Origin): Promise<ConflictView> {
     const conflict = await this.conflicts.get(id, entityId);
-    if (conflict.status !== 'open') throw stale(`it was resolved as ${conflict.decision}`);
     const { appId, openId, unionId, openPlatformId } = conflict;
     await this.changes.run(
       {

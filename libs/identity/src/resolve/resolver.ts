@@ -3,6 +3,8 @@ import type { Wanted, WarmAnswer } from '#store';
 import { Database, isContention, readWarm } from '#store';
 import { Fingerprints } from '../access/fingerprints.js';
 import { Changes } from '../change/changes.js';
+import type { Step } from '../change/effects.js';
+import { Effects, outsideRequests, takeStep } from '../change/effects.js';
 import type { Origin, World } from '../change/world.js';
 import { IdentitySettings } from '../settings.js';
 import { Refusal } from '../problem.js';
@@ -22,6 +24,8 @@ export interface Asker extends Origin {
 interface Asked {
   readonly observation: Observation;
   readonly asker: Asker;
+  /** Where the request has an Idempotency-Key. */
+  readonly step: Step | null;
   readonly answer: (answer: ResolveAnswer) => void;
   readonly fail: (error: unknown) => void;
 }
@@ -53,6 +57,7 @@ export class Resolver {
     private readonly changes: Changes,
     private readonly settings: IdentitySettings,
     private readonly fingerprints: Fingerprints,
+    private readonly effects: Effects,
   ) {
     this.reads = new WaitingLine({
       lanes: readLanes,
@@ -75,12 +80,14 @@ export class Resolver {
     if (this.reads.length + this.writes.length + observations.length > waitingMax)
       throw new Refusal('unavailable', 'too many observations are waiting');
     return Promise.all(
-      observations.map(
-        (observation) =>
-          new Promise<ResolveAnswer>((answer, fail) => {
-            this.reads.push({ observation, asker, answer, fail });
-          }),
-      ),
+      observations.map(async (observation) => {
+        const step = takeStep();
+        // Done by an execution that died before it could answer: what was written down is its answer.
+        if (step?.known !== null && step?.known !== undefined) return step.known.result as ResolveResult;
+        return new Promise<ResolveAnswer>((answer, fail) => {
+          this.reads.push({ observation, asker, step, answer, fail });
+        });
+      }),
     );
   }
 
@@ -153,7 +160,7 @@ export class Resolver {
 
   private async write(batch: readonly Placed[]): Promise<void> {
     try {
-      const answers = await this.commit(batch.map(({ placed }) => placed));
+      const answers = await outsideRequests(() => this.commit(batch));
       for (const [index, asked] of batch.entries()) {
         const answer = answers[index];
         if (answer === undefined) throw new Error('every observation is decided');
@@ -176,8 +183,17 @@ export class Resolver {
     }
   }
 
-  private commit(batch: readonly PlacedObservation[]): Promise<ResolveAnswer[]> {
-    return this.changes.run(wantedBy(batch), (world) => batch.map((observation) => this.decide(world, observation)));
+  private commit(asked: readonly Placed[]): Promise<ResolveAnswer[]> {
+    const batch = asked.map(({ placed }) => placed);
+    return this.changes.run(wantedBy(batch), async (world, transaction) => {
+      const answers = batch.map((observation) => this.decide(world, observation));
+      const done = asked.flatMap(({ step }, index) => {
+        const result = answers[index];
+        return step === null || result instanceof Refusal ? [] : [{ step, result }];
+      });
+      await this.effects.record(transaction, done);
+      return answers;
+    });
   }
 
   private decide(world: World, observation: PlacedObservation): ResolveAnswer {

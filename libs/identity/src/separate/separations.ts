@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database, readUsers } from '#store';
 import { Changes } from '../change/changes.js';
+import { Effects } from '../change/effects.js';
 import type { Origin } from '../change/world.js';
 import { isUserId } from '../lookup/users.js';
 import { Refusal } from '../problem.js';
@@ -17,6 +18,7 @@ export interface SeparationView {
 export class Separations {
   constructor(
     private readonly changes: Changes,
+    private readonly effects: Effects,
     private readonly database: Database,
   ) {}
 
@@ -36,11 +38,12 @@ export class Separations {
   }
 
   async remove(id: string, entityId: string | null): Promise<void> {
-    const { count } = isUserId(id)
-      ? await this.database.prisma.separation.deleteMany({
-          where: { id, ...(entityId === null ? {} : { entityId }) },
-        })
-      : { count: 0 };
-    if (count === 0) throw new Refusal('separation_not_found', 'no such separation');
+    const text = 'DELETE FROM separation WHERE id = $1 AND ($2::text IS NULL OR entity_id = $2) RETURNING 1';
+    const removed = isUserId(id)
+      ? await this.effects.run(
+          async (transaction) => (await transaction.query({ text, values: [id, entityId] })).length,
+        )
+      : 0;
+    if (removed === 0) throw new Refusal('separation_not_found', 'no such separation');
   }
 }
