@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { type Acme, ok, startAcme } from './harness/acme.js';
-import { type Answer, http, type Json } from './harness/http.js';
+import { type Answer, type Http, http, type Json } from './harness/http.js';
 import { operatorKey } from './harness/processes.js';
 import { until } from './harness/until.js';
 
@@ -22,6 +22,7 @@ const post = (name: string, path: string, body: object, expected: object): Case 
 /** The effect and its answer are one: what a process that dies has done is answered by the next one, and not done again. */
 describe('A request with an Idempotency-Key', () => {
   let acme: Acme;
+  let requester: Http;
   let next = 0;
   const fresh = (): string => `o${(next += 1)}-${'k'.repeat(10)}`;
   const born = async (app: string, union?: string): Promise<string> =>
@@ -29,6 +30,8 @@ describe('A request with an Idempotency-Key', () => {
 
   beforeAll(async () => {
     acme = await startAcme({ apis: 2 });
+    const key = { entityId: 'acme', name: 'requester', scopes: ['merge'] };
+    requester = acme.operator.as(ok(await acme.operator.post('/v1/api-keys', key)).body.key);
   });
   afterAll(() => acme.stop());
 
@@ -46,6 +49,9 @@ describe('A request with an Idempotency-Key', () => {
     const [into, from] = [await born('a1'), await born('a2')];
     const merge = { targetUserId: into, sourceUserIds: [from], reason: 'spec' };
     const { mergeId } = ok(await acme.operator.post('/v1/merges', merge)).body.results[0];
+    const [approved, waiting] = [await born('a1'), await born('a2')];
+    const asked = { targetUserId: approved, sourceUserIds: [waiting], reason: 'spec', requireApproval: true };
+    const pending = ok(await requester.post('/v1/merges', asked)).body.results[0].mergeId;
     const erased = await born('a1');
     const reason = 'spec';
     return [
@@ -94,6 +100,15 @@ describe('A request with an Idempotency-Key', () => {
           body: { outcome: 'reverted', mergeId, sourceUserId: from },
         },
       ),
+      post(
+        'approve',
+        `/v1/merges/${pending}/approve`,
+        {},
+        {
+          status: 200,
+          body: { status: 'merged', sourceUserId: waiting },
+        },
+      ),
       {
         name: 'erase',
         send: (base) =>
@@ -111,10 +126,10 @@ describe('A request with an Idempotency-Key', () => {
     try {
       await gate.query('BEGIN');
       await gate.query('SELECT FROM users WHERE id = $1 FOR UPDATE', [linked]);
-      const headers = { 'idempotency-key': 'taken over' };
+      const headers = { 'idempotency-key': 'taken-over' };
       const body = { appId: 'a3', openId: fresh(), userId: linked, reason: 'spec' };
       const overtaken = http(url(1), operatorKey).post('/v1/identities', body, { headers });
-      const takeOver = "UPDATE idempotency SET claim = gen_random_uuid() WHERE key = 'taken over' RETURNING 1";
+      const takeOver = "UPDATE idempotency SET claim = gen_random_uuid() WHERE key = 'taken-over' RETURNING 1";
       await until(async () => (await acme.database.query(takeOver)).length > 0, { ...patience, what: 'its claim' });
       await gate.query('COMMIT');
       expect(await overtaken).toMatchObject({ status: 503, body: { code: 'unavailable' } });

@@ -30,7 +30,7 @@ export class MergeCases {
    * changed since the request makes it stale: nobody approved of that.
    */
   async approve(mergeId: string, entityId: string | null, origin: Origin): Promise<void> {
-    const merge = await this.pending(mergeId, entityId);
+    const merge = await this.found(mergeId, entityId);
     if (merge.requestedBy === origin.actor)
       throw new Refusal('same_requester', 'a merge is approved by another key than the one that asked for it');
     const { state, verdict } = await this.advance(merge, { kind: 'approve' }, origin);
@@ -43,7 +43,7 @@ export class MergeCases {
 
   /** Also the way to withdraw a merge that waits for consent. */
   async reject(mergeId: string, entityId: string | null, origin: Origin): Promise<void> {
-    const merge = await this.pending(mergeId, entityId);
+    const merge = await this.found(mergeId, entityId);
     const { state, verdict } = await this.advance(merge, { kind: 'reject' }, origin);
     if (verdict !== 'counted') throw decided(state.status);
   }
@@ -69,10 +69,9 @@ export class MergeCases {
     if (merge !== null) await this.advance(merge, { kind: 'time' }, origin);
   }
 
-  private async pending(mergeId: string, entityId: string | null): Promise<MergeRow> {
+  private async found(mergeId: string, entityId: string | null): Promise<MergeRow> {
     const merge = isUserId(mergeId) ? await findMerge(this.database, mergeId, entityId) : null;
     if (merge === null) throw new Refusal('merge_not_found', 'no such merge');
-    if (!merge.status.startsWith('pending')) throw decided(merge.status);
     return merge;
   }
 
