@@ -24,6 +24,8 @@ export async function makePossessions(acme: Acme): Promise<Possessions> {
   const separation = ok(await operator.put('/v1/separations', pair)).body;
   ok(await operator.put('/v1/participants/points', { entityId: 'acme', acknowledges: [] }));
   const key = ok(await operator.post('/v1/api-keys', { entityId: 'acme', name: 'mine', scopes: ['read'] })).body;
+  const lines = { kind: 'identities', entityId: 'acme', items: [] };
+  const imported = ok(await operator.post('/v1/imports', lines)).body;
   const answer = { participant: 'points', status: 'done' };
   const identity = { appId: 'a1', openId: 'mine-openid-one' };
   const app = { kind: 'mini_program', name: 'theirs' };
@@ -38,6 +40,7 @@ export async function makePossessions(acme: Acme): Promise<Possessions> {
       merges: mergeId,
       conflicts: conflictId ?? '',
       erasures: erasureId,
+      imports: imported.id,
       separations: separation.id,
       'api-keys': key.id,
     },
@@ -70,6 +73,7 @@ export async function makePossessions(acme: Acme): Promise<Possessions> {
       'POST /v1/logins/oauth': { appId: 'a1', code: 'a-code' },
       'POST /v1/logins/cloud-hosting': { appId: 'a1' },
       'POST /v1/apps/{appId}/paid-union-id': { openId: 'mine-openid-one', transactionId: '4200000000' },
+      'POST /v1/imports': lines,
       'POST /v1/sessions/revocations': { userId: a.user.id },
     },
   };
