@@ -12,6 +12,7 @@ import {
   readImportErrors,
 } from '#store';
 import { v7 } from 'uuid';
+import { Effects } from '../change/effects.js';
 import type { Origin } from '../change/world.js';
 import { isUserId } from '../lookup/users.js';
 import { Refusal } from '../problem.js';
@@ -74,6 +75,7 @@ const cycleMax = 1_000;
 @Injectable()
 export class Imports {
   constructor(
+    private readonly effects: Effects,
     private readonly database: Database,
     private readonly registry: Registry,
   ) {}
@@ -81,8 +83,8 @@ export class Imports {
   async create(request: ImportRequest, origin: Origin): Promise<ImportView> {
     await this.registry.entity(request.entityId);
     const taken = request.kind === 'followers' ? await this.followersOf(request) : await this.take(request);
-    const id = v7();
-    await this.database.transaction(async (transaction) => {
+    const id = await this.effects.run(async (transaction) => {
+      const id = v7();
       const repeats = await repeated(transaction, id, request, taken);
       await insertImport(transaction, {
         id,
@@ -105,6 +107,7 @@ export class Imports {
         await insertImportLines(transaction, id, lines.slice(at, at + linesPerTurn));
       for (let at = 0; at < taken.errors.length; at += linesPerTurn)
         await insertImportErrors(transaction, id, taken.errors.slice(at, at + linesPerTurn));
+      return id;
     });
     return this.get(id, request.entityId, -1);
   }
