@@ -83,7 +83,7 @@ export class Imports {
   async create(request: ImportRequest, origin: Origin): Promise<ImportView> {
     await this.registry.entity(request.entityId);
     const taken = request.kind === 'followers' ? await this.followersOf(request) : await this.take(request);
-    const id = await this.effects.run(async (transaction) => {
+    const jobId = await this.effects.run(async (transaction) => {
       const id = v7();
       const repeats = await repeated(transaction, id, request, taken);
       await insertImport(transaction, {
@@ -109,7 +109,7 @@ export class Imports {
         await insertImportErrors(transaction, id, taken.errors.slice(at, at + linesPerTurn));
       return id;
     });
-    return this.get(id, request.entityId, -1);
+    return this.get(jobId, request.entityId, -1);
   }
 
   /** With the errors of the lines above `errorsAfter`; line 0 is about the whole. */
