@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 /** From dist/test to the repository's root. */
 const root = new URL('../../', import.meta.url);
@@ -50,6 +50,12 @@ describe('What operators read', () => {
     const set = [...all(text, /^ {2}([A-Z][A-Z_]+):/gm), ...all(text, /name: ([A-Z][A-Z_]+)/g)];
     expect(set.length).toBeGreaterThan(5);
     expect(set.filter((name) => !understood.has(name))).toEqual([]);
+  });
+
+  it('points at no file that is not there', () => {
+    const named = [...all(read('docs/security.md'), /`((?:apps|docs|libs|test)\/[\w./-]+)`/g)];
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((path) => !existsSync(new URL(path, root)))).toEqual([]);
   });
 
   it('names every setting of the API and the relay', () => {
