@@ -64,6 +64,15 @@ describe('The API', () => {
       expect([query, (await acme.operator.get(`/v1/users?${query}`)).status]).toEqual([query, 400]);
   });
 
+  it('takes null in an optional field for a field left out', async () => {
+    const request = { entityId: 'acme', name: 'for ever', scopes: ['read'], expiresAt: null };
+    const { body } = ok(await acme.operator.post('/v1/api-keys', request));
+    expect(body.expiresAt).toBeNull();
+    expect((await acme.operator.as(body.key).get('/v1/users')).status).toBe(200);
+    const nobody = await acme.operator.post('/v1/sessions/revocations', { userId: null });
+    expect([nobody.status, nobody.body.code]).toEqual([400, 'invalid_request']);
+  });
+
   it('shows a stranger nothing of another entity, and not even that it is there', async () => {
     const { user, identity } = await acme.resolved('a1', fresh('o'), fresh('u'));
     const nobody = '01900000-0000-7000-8000-000000000000';

@@ -148,7 +148,7 @@ describe('The doctor', () => {
     })();
     await Promise.all(
       Array.from({ length: 4 }, async () => {
-        for (let round = 0; round < shortOrWhole(6, 100); round += 1) await live();
+        for (let round = 0; round < shortOrWhole(3, 100); round += 1) await live();
       }),
     );
     over.abort();

@@ -22,7 +22,7 @@ const inLanes = async (count: number, lanes: number, work: (index: number) => Pr
 };
 
 describe('Erasing many people', () => {
-  const count = shortOrWhole(100, 1_000);
+  const count = shortOrWhole(30, 1_000);
   const prefix = freshTopicPrefix();
   let acme: Acme;
   let relay: App;

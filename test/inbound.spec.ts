@@ -138,7 +138,7 @@ describe('What comes in by Kafka', () => {
   });
 
   it('is applied in order and once, poison put aside, though the relay is killed in the middle', async () => {
-    const people = shortOrWhole(1_000, 10_000);
+    const people = shortOrWhole(400, 10_000);
     const everyone = Array.from({ length: people }, (_, index) => index);
     // In this order the first unionId is the key and the second contradicts it; in any other it would not be so.
     const steps = [

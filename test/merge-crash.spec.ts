@@ -131,13 +131,13 @@ describe('A merge and its undoing, cut at each statement', () => {
       }, 180_000);
 
   it('are before or after when the process is killed, too', async () => {
-    // The short form: when the last statements of a merge are done and nobody has heard of it.
+    // The short form: the last statement of a merge before its commit is done and nobody has heard of it.
     const isWhole = shortOrWhole(0, 1) === 1;
     for (const make of isWhole ? [makeMerge, makeRevert] : [makeMerge])
       for (const when of isWhole ? (['before', 'after'] as const) : (['after'] as const))
         for (let statement = shortOrWhole(3, 1); ; statement += 1) {
           const cut = await cutAt(make, { statement, when }, 'process');
-          if (cut === null || /COMMIT/.test(cut)) break;
+          if (cut === null || /COMMIT/.test(cut) || !isWhole) break;
         }
     expect(await brokenInvariants(database)).toEqual([]);
   }, 600_000);

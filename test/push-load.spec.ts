@@ -8,7 +8,7 @@ describe('Pushes on a busy day', () => {
   const appId = 'busy';
   const push = { token: 'token-of-busy', encodingAesKey: 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG', mode: 'safe' };
   const perSecond = shortOrWhole(75, Number(process.env['UNIONLINK_PUSHES_PER_SECOND'] ?? 2_000));
-  const seconds = shortOrWhole(4, 30);
+  const seconds = shortOrWhole(3, 30);
   let acme: Acme;
   const answerWithinMs = shortOrWhole(60_000, 5_000);
   let replicas: App[];

@@ -49,7 +49,7 @@ describe(`Random operations (SEED=${seed})`, () => {
 
   it('of logins end in exactly the truth, without one error', async () => {
     const random = randomOf(seed);
-    const count = shortOrWhole(4_000, 20_000);
+    const count = shortOrWhole(1_500, 20_000);
     const logins = Array.from({ length: count }, () => ({
       person: random(count / 4),
       app: apps[random(4)] ?? 'a1',
@@ -114,7 +114,7 @@ describe(`Random operations (SEED=${seed})`, () => {
       ...(random(2) === 0 ? [] : [() => acme.anyone().delete(`/v1/users/${pick([...ids]) ?? 'none'}`)]),
     ];
     const errors: unknown[] = [];
-    await atOnce(shortOrWhole(1_500, 10_000), 16, async () => {
+    await atOnce(shortOrWhole(600, 10_000), 16, async () => {
       const { status, body } = (await pick(operations)?.()) ?? { status: 0, body: null };
       if (status >= 500 || status === 0) errors.push(body);
       if (body?.user?.id !== undefined) ids.add(body.user.id);

@@ -239,7 +239,7 @@ describe('The relay', () => {
   it('killed again and again under load, loses nothing and repeats only what it had not saved', async () => {
     const users = await createUsers(client, 24);
     const writing = load(users, 3);
-    for (let kill = 0; kill < shortOrWhole(4, 20); kill += 1) {
+    for (let kill = 0; kill < shortOrWhole(2, 20); kill += 1) {
       const before = await places();
       const app = await startRelay({ databaseUrl: fresh.url, env: { KAFKA_TOPIC_PREFIX: prefix }, waitFor: 'nothing' });
       await until(async () => (await places()) !== before, {

@@ -22,6 +22,7 @@ import { SessionsController } from './logins/sessions.controller.js';
 import { PaymentsController } from './logins/payments.controller.js';
 import { MergesController } from './merges/merges.controller.js';
 import { Background } from './operation/background.js';
+import { Draining } from './operation/draining.js';
 import { Metrics } from './operation/metrics.js';
 import { OperationController } from './operation/operation.controller.js';
 import { Readiness } from './operation/readiness.js';
@@ -65,6 +66,7 @@ export class AppModule {
       ],
       providers: [
         { provide: Metrics, useValue: metrics },
+        Draining,
         Readiness,
         Background,
         {

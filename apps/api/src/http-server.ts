@@ -10,6 +10,7 @@ import { fieldErrors, Refusal } from '#identity';
 import { pushBodyMaxBytes } from '#wechat';
 import { AppModule } from './app.module.js';
 import { takeImportFiles } from './imports/import-bodies.js';
+import { Draining } from './operation/draining.js';
 import type { Metrics } from './operation/metrics.js';
 import { serveOpenApi } from './operation/openapi.js';
 import { problemOf } from './problem/problem.filter.js';
@@ -129,14 +130,13 @@ export async function createApi(
  */
 function letGoOfConnections(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance();
-  let isStopping = false;
+  const draining = app.get(Draining);
   fastify.addHook('preClose', (done) => {
-    isStopping = true;
     setInterval(() => fastify.server.closeIdleConnections(), closeIdleEveryMs).unref();
     done();
   });
   fastify.addHook('onSend', (_request, reply, payload, done) => {
-    if (isStopping) void reply.header('connection', 'close');
+    if (draining.isStopping) void reply.header('connection', 'close');
     done(null, payload);
   });
 }

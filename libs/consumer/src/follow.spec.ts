@@ -11,7 +11,7 @@ import type { Points } from './points.fixture.js';
 import { earnBetween, fresh, handlers, identitiesOf, quiet } from './points.fixture.js';
 
 const choices = fc.array(fc.nat({ max: 9999 }), { minLength: 3, maxLength: 40 });
-const numRuns = 60;
+const numRuns = 25;
 
 const callsOf = (calls: readonly string[], word: string): number =>
   calls.filter((call) => call.startsWith(word)).length;

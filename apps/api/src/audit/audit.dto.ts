@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsISO8601, IsOptional, IsString, Matches } from 'class-validator';
+import { IsISO8601, IsString, Matches } from 'class-validator';
+import { IsOptional } from '../request/is-optional.decorator.js';
 import { slug } from '../registry/registry.dto.js';
 import { PageQueryDto } from '../request/paging.js';
 import { IsText } from '../request/text.decorator.js';

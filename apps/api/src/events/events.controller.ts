@@ -1,7 +1,8 @@
 import { Controller, Get, Headers, Query, Req, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsIn, IsOptional, IsString, Matches, Max, Min, IsInt } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsIn, IsString, Matches, Max, Min, IsInt } from 'class-validator';
+import { IsOptional } from '../request/is-optional.decorator.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { eventTypes, toStructured } from '#events';
 import type { Caller } from '#identity';

@@ -1,5 +1,6 @@
 import { Transform } from 'class-transformer';
-import { IsArray, IsBoolean, IsIn, IsInt, IsOptional, IsString, Matches, Min } from 'class-validator';
+import { IsArray, IsBoolean, IsIn, IsInt, IsString, Matches, Min } from 'class-validator';
+import { IsOptional } from '../request/is-optional.decorator.js';
 import { importKinds } from '#identity';
 import type { ImportKind } from '#identity';
 

@@ -1,4 +1,5 @@
-import { IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+import { IsString, Matches, MaxLength } from 'class-validator';
+import { IsOptional } from '../request/is-optional.decorator.js';
 
 export class CloudHostingLoginDto {
   /** The app that the caller uses; where it shares another app's container, its own and not that one's. */

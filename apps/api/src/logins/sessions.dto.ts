@@ -1,4 +1,5 @@
-import { IsOptional, IsString, IsUUID, Matches } from 'class-validator';
+import { IsString, IsUUID, Matches } from 'class-validator';
+import { IsOptional } from '../request/is-optional.decorator.js';
 import { slug } from '../registry/registry.dto.js';
 
 export class RevocationRequestDto {

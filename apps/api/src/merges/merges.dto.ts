@@ -7,7 +7,6 @@ import {
   IsIn,
   IsObject,
   IsInt,
-  IsOptional,
   IsString,
   Matches,
   Max,
@@ -15,6 +14,7 @@ import {
   Min,
   ValidateNested,
 } from 'class-validator';
+import { IsOptional } from '../request/is-optional.decorator.js';
 import { IdentityRefDto } from '../identities/identities.dto.js';
 import { PageQueryDto } from '../request/paging.js';
 import { IsText } from '../request/text.decorator.js';

@@ -1,20 +1,25 @@
 import { readdir } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
 import { appliedMigrations, Database } from '#store';
+import { Draining } from './draining.js';
 
 /** From dist/apps/api/src/operation to the repository's root. */
 const migrationsFolder = new URL('../../../../../prisma/migrations/', import.meta.url);
 const answerWithinMs = 2_000;
 
-/** Ready: the database answers, and every migration this code was built with is applied. */
+/** Ready: it is not stopping, the database answers, and every migration this code was built with is applied. */
 @Injectable()
 export class Readiness {
   private matched = false;
 
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly draining: Draining,
+  ) {}
 
   /** Null: ready; else why not. */
   async whyNot(): Promise<string | null> {
+    if (this.draining.isStopping) return 'it is stopping';
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>((resolve) => {
       timer = setTimeout(() => resolve('the database does not answer'), answerWithinMs);

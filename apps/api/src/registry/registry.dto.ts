@@ -6,7 +6,6 @@ import {
   IsInt,
   IsISO8601,
   IsObject,
-  IsOptional,
   IsString,
   Matches,
   Max,
@@ -14,6 +13,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+import { IsOptional } from '../request/is-optional.decorator.js';
 import type { AppKind, PushMode, Scope } from '#identity';
 import { PageQueryDto } from '../request/paging.js';
 import { IsText } from '../request/text.decorator.js';

@@ -6,11 +6,11 @@ import {
   IsBoolean,
   IsIn,
   IsISO8601,
-  IsOptional,
   IsString,
   Matches,
   MaxLength,
 } from 'class-validator';
+import { IsOptional } from '../request/is-optional.decorator.js';
 import { PageQueryDto } from '../request/paging.js';
 
 const id = /^[A-Za-z0-9_-]{1,128}$/;
