@@ -20,6 +20,8 @@ import type { ApiSettings } from './settings.js';
 const bodyMaxBytes = 1024 * 1024;
 const batchBodyMaxBytes = 8 * 1024 * 1024;
 const batchRoutes = /\/(batch|lookup|imports)$/;
+/** Long enough for a busy client to use each of its connections once more. */
+const drainMs = 500;
 const closeIdleEveryMs = 100;
 const requestIdPattern = /^[\x21-\x7e]{1,128}$/;
 
@@ -31,7 +33,9 @@ function adapterFor(): FastifyAdapter {
       const given = request.headers['x-request-id'];
       return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
     },
-    forceCloseConnections: 'idle',
+    // What still comes on open connections while we are stopping is answered.
+    return503OnClosing: false,
+    forceCloseConnections: false,
     routerOptions: { maxParamLength: 300 },
     frameworkErrors: answerUnroutable,
   });
@@ -125,14 +129,18 @@ export async function createApi(
 }
 
 /**
- * On stopping, a connection goes with the answer it waits for. Fastify closes those that are idle at that moment only: one
- * that was busy just then would be kept alive, and hold the process up until it is killed.
+ * On stopping, the door is closed at once, and a connection goes with the answer it waits for. One that is idle stays for a
+ * moment: Node would close it with the door, and a client that had just sent its next request on it would lose that.
  */
 function letGoOfConnections(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance();
+  const { server } = fastify;
   const draining = app.get(Draining);
+  const closeIdle = server.closeIdleConnections.bind(server);
+  server.closeIdleConnections = () => undefined;
   fastify.addHook('preClose', (done) => {
-    setInterval(() => fastify.server.closeIdleConnections(), closeIdleEveryMs).unref();
+    draining.isStopping = true;
+    setTimeout(() => setInterval(closeIdle, closeIdleEveryMs).unref(), drainMs).unref();
     done();
   });
   fastify.addHook('onSend', (_request, reply, payload, done) => {
