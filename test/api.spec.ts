@@ -1,5 +1,6 @@
 import { type Acme, ok, startAcme } from './harness/acme.js';
 import type { Answer, Http, Json } from './harness/http.js';
+import { until } from './harness/until.js';
 
 /** What every caller may rely on, whatever the route: problems, access, idempotency, paging, the feed. */
 describe('The API', () => {
@@ -170,6 +171,25 @@ describe('The API', () => {
     await merging;
     expect(new Set(seen).size).toBe(seen.length);
     for (const id of staying) expect(seen).toContain(id);
+  });
+
+  it('counts outcomes, steps by type, and the conflicts that wait', async () => {
+    const [one, other] = [fresh('o'), fresh('o')];
+    await acme.resolved('a1', one, 'union-counted');
+    await acme.resolved('a1', one, 'union-counted');
+    await acme.login('a1', other, 'union-counted');
+    const counted = async (name: string): Promise<number> => {
+      const texts = await Promise.all(acme.apis.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
+      const lines = texts.flatMap((text) => text.split('\n').filter((line) => line.startsWith(`${name} `)));
+      return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+    };
+    expect(await counted('unionlink_resolve_outcomes_total{outcome="unchanged"}')).toBeGreaterThan(0);
+    expect(await counted('unionlink_resolve_outcomes_total{outcome="conflict"}')).toBeGreaterThan(0);
+    expect(await counted('unionlink_user_steps_total{type="UserLinked"}')).toBeGreaterThan(0);
+    await until(async () => (await counted('unionlink_open_conflicts')) > 0, {
+      timeoutMs: 60_000,
+      what: 'the conflict to be counted',
+    });
   });
 
   it('tells over HTTP what happened, in order per user, without Kafka', async () => {

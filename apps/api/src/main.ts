@@ -20,6 +20,7 @@ async function main(): Promise<void> {
   const sealer = new Sealer(settings.secretsKey, settings.secretsKeyPrevious);
   const metrics = new Metrics();
   const app = await createApi(settings, logger, metrics, {
+    tally: metrics,
     wechat: { baseUrl: settings.wechatBaseUrl, onCall: (report) => metrics.wechatCall(report) },
     database,
     sealer,

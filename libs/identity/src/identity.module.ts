@@ -13,6 +13,7 @@ import { Sealer } from './access/sealer.js';
 import { JournalSeals } from './audit/journal-seals.js';
 import { Changes } from './change/changes.js';
 import { Effects } from './change/effects.js';
+import { nobodyCounts, Tally } from './change/tally.js';
 import { Conflicts } from './conflict/conflicts.js';
 import { ConflictDecisions } from './conflict/decisions.js';
 import { BindingWatch } from './diagnosis/binding-watch.js';
@@ -59,6 +60,8 @@ export interface IdentityModuleOptions {
   readonly sealer: Sealer;
   /** Null where no operator key is set. */
   readonly operatorKey: string | null;
+  /** Left out: nobody counts. */
+  readonly tally?: Tally;
   readonly wechat: { readonly baseUrl: string; readonly onCall: (report: CallReport) => void };
 }
 
@@ -122,6 +125,7 @@ export class IdentityModule {
         { provide: Database, useValue: options.database },
         { provide: IdentitySettings, useValue: options.settings },
         { provide: Sealer, useValue: options.sealer },
+        { provide: Tally, useValue: options.tally ?? nobodyCounts },
         { provide: ApiKeys, useValue: keys },
         {
           provide: SigningKeys,

@@ -7,6 +7,7 @@ export { reseal } from './access/reseal.js';
 export type { ResealReport } from './access/reseal.js';
 export { Sealer } from './access/sealer.js';
 export type { Origin } from './change/world.js';
+export type { Tally } from './change/tally.js';
 export { IdentityModule } from './identity.module.js';
 export type { IdentityModuleOptions } from './identity.module.js';
 export { isUserId, Users } from './lookup/users.js';

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import {
   AppReview,
   BindingWatch,
+  Conflicts,
   FollowerLookups,
   Idempotency,
   ImportWorker,
@@ -44,6 +45,7 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
     private readonly bindings: BindingWatch,
     private readonly silent: SilentCases,
     overdue: OverdueAnswers,
+    conflicts: Conflicts,
     metrics: Metrics,
     private readonly imports: ImportWorker,
     @Inject('logger') private readonly logger: Logger,
@@ -61,7 +63,7 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
       { name: 'sealing of the journal', everyMs: 1_000, run: () => seals.run() },
       { name: 'end of merges that nobody answered', everyMs: 1_000, run: () => silent.run() },
       { name: 'telling of overdue answers', everyMs: 1_000, run: () => overdue.tell() },
-      { name: 'count of overdue answers', everyMs: 5_000, run: () => count(overdue, metrics) },
+      { name: 'count of what waits for somebody', everyMs: 5_000, run: () => count(overdue, conflicts, metrics) },
       // It rests nineteen times as long as it looked.
       { name: 'watch of bindings', everyMs: 2_000, run: () => bindings.run() },
       { name: 'imports', everyMs: 250, run: () => imports.run() },
@@ -109,7 +111,8 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
   }
 }
 
-async function count(overdue: OverdueAnswers, metrics: Metrics): Promise<number> {
+async function count(overdue: OverdueAnswers, conflicts: Conflicts, metrics: Metrics): Promise<number> {
   metrics.overdueAcknowledgements.set(await overdue.count());
+  metrics.openConflicts.set(await conflicts.countOpen());
   return 0;
 }

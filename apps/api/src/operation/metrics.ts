@@ -1,15 +1,19 @@
 import { Injectable } from '@nestjs/common';
+import type { Tally } from '#identity';
 import type { CallReport } from '#wechat';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** What /metrics shows of this process. Labels are routes and outcomes, never an id. */
 @Injectable()
-export class Metrics {
+export class Metrics implements Tally {
   readonly registry = new Registry();
   private readonly requests: Histogram<'method' | 'route' | 'status'>;
-  readonly outcomes: Counter<'outcome'>;
+  private readonly outcomes: Counter<'outcome'>;
+  private readonly steps: Counter<'type'>;
   /** Every replica shows the same number: take the maximum, not the sum. */
   readonly overdueAcknowledgements: Gauge;
+  /** Also the same on every replica. */
+  readonly openConflicts: Gauge;
   private readonly wechatCalls: Histogram<'endpoint' | 'errcode'>;
 
   constructor() {
@@ -27,6 +31,17 @@ export class Metrics {
       labelNames: ['outcome'],
       registers: [this.registry],
     });
+    this.steps = new Counter({
+      name: 'unionlink_user_steps_total',
+      help: 'Committed steps of users by event type: UserMerged counts the merges',
+      labelNames: ['type'],
+      registers: [this.registry],
+    });
+    this.openConflicts = new Gauge({
+      name: 'unionlink_open_conflicts',
+      help: 'Conflicts that wait for a decision',
+      registers: [this.registry],
+    });
     this.overdueAcknowledgements = new Gauge({
       name: 'unionlink_overdue_acknowledgements',
       help: 'Merges, reverts and erasures that a participant has not confirmed in time; counted up to 10000',
@@ -39,6 +54,14 @@ export class Metrics {
       buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
       registers: [this.registry],
     });
+  }
+
+  resolved(outcome: string): void {
+    this.outcomes.inc({ outcome });
+  }
+
+  stepped(eventType: string): void {
+    this.steps.inc({ type: eventType.replace(/^identity\.(\w+)\.v\d+$/, '$1') });
   }
 
   wechatCall(report: CallReport): void {

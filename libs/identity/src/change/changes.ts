@@ -3,6 +3,7 @@ import type { Transaction, Wanted } from '#store';
 import { applyChanges, Database, lockAndLoad } from '#store';
 import { v7 } from 'uuid';
 import { Effects } from './effects.js';
+import { Tally } from './tally.js';
 import { Turns } from './turns.js';
 import { World } from './world.js';
 
@@ -16,6 +17,7 @@ export class Changes {
   constructor(
     private readonly database: Database,
     private readonly effects: Effects,
+    private readonly tally: Tally,
   ) {
     this.turns = new Turns(Math.max(1, Math.floor(database.poolMax / 2)));
   }
@@ -24,14 +26,21 @@ export class Changes {
    * `decide` touches nothing but the World, and the transaction for what the World does not hold: a lost race runs it
    * again from the start. Throwing writes nothing. The result must survive JSON: a request with an Idempotency-Key keeps it.
    */
-  run<T>(wanted: Partial<Wanted>, decide: (world: World, transaction: Transaction) => T | Promise<T>): Promise<T> {
+  async run<T>(
+    wanted: Partial<Wanted>,
+    decide: (world: World, transaction: Transaction) => T | Promise<T>,
+  ): Promise<T> {
+    let stepped: readonly string[] = [];
     const work = async (transaction: Transaction): Promise<T> => {
       const world = new World(await lockAndLoad(transaction, { ...nothing, ...wanted }), () => v7());
       const result = await decide(world, transaction);
       await applyChanges(transaction, world.changes());
+      stepped = world.stepped;
       return result;
     };
-    return this.inTurn(wanted, () => this.effects.run(work));
+    const result = await this.inTurn(wanted, () => this.effects.run(work));
+    for (const type of stepped) this.tally.stepped(type);
+    return result;
   }
 
   /** The same without writing: what would happen. The World is thrown away. */

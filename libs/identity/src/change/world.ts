@@ -103,6 +103,8 @@ export class World {
     departed: [],
     journal: [],
   };
+  /** The event types of the steps so far, in order. */
+  readonly stepped: string[] = [];
   private readonly changedUsers = new Set<HeldUser>();
   private readonly olderUsers: { id: string; createdAt: string }[] = [];
   private readonly changedConflicts = new Map<string, object>();
@@ -497,6 +499,7 @@ export class World {
     origin: Origin,
     evidence: object | null,
   ): void {
+    if (row.version !== null) this.stepped.push(row.type);
     this.rows.journal.push({
       n: this.rows.journal.length,
       recordedAt: this.now,

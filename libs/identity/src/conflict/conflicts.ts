@@ -53,6 +53,11 @@ export class Conflicts {
     return view(row);
   }
 
+  /** Of all entities. */
+  countOpen(): Promise<number> {
+    return this.database.prisma.conflict.count({ where: { status: 'open' } });
+  }
+
   async entityOf(id: string): Promise<string> {
     const row = await this.database.prisma.conflict.findUniqueOrThrow({ where: { id } });
     return row.entityId;

@@ -5,6 +5,7 @@ import { Fingerprints } from '../access/fingerprints.js';
 import { Changes } from '../change/changes.js';
 import type { Step } from '../change/effects.js';
 import { Effects, outsideRequests, takeStep } from '../change/effects.js';
+import { Tally } from '../change/tally.js';
 import type { Origin, World } from '../change/world.js';
 import { IdentitySettings } from '../settings.js';
 import { Refusal } from '../problem.js';
@@ -58,6 +59,7 @@ export class Resolver {
     private readonly settings: IdentitySettings,
     private readonly fingerprints: Fingerprints,
     private readonly effects: Effects,
+    private readonly tally: Tally,
   ) {
     this.reads = new WaitingLine({
       lanes: readLanes,
@@ -79,7 +81,7 @@ export class Resolver {
   async resolve(observations: readonly Observation[], asker: Asker): Promise<ResolveAnswer[]> {
     if (this.reads.length + this.writes.length + observations.length > waitingMax)
       throw new Refusal('unavailable', 'too many observations are waiting');
-    return Promise.all(
+    const answers = await Promise.all(
       observations.map(async (observation) => {
         const step = takeStep();
         // Done by an execution that died before it could answer: what was written down is its answer.
@@ -89,6 +91,8 @@ export class Resolver {
         });
       }),
     );
+    for (const answer of answers) this.tally.resolved(answer instanceof Refusal ? answer.code : answer.outcome);
+    return answers;
   }
 
   /** One observation. A refusal is thrown. */
