@@ -24,6 +24,8 @@ export interface InboundParts {
 
 const lookEveryMs = 1_000;
 const restartAfterMs = 5_000;
+/** Half of what the process has. */
+const stopWithinMs = 5_000;
 
 /** The way in from Kafka: one reader for each inbound topic, begun anew when it gave up. */
 export class Inbound {
@@ -44,9 +46,16 @@ export class Inbound {
     ];
   }
 
+  /**
+   * What is in hand is finished, if that does not take too long: KafkaJS cannot leave a group while it is joining it, which
+   * lasts as long as the slowest member. What is given up here was not saved, and comes again elsewhere.
+   */
   async stop(): Promise<void> {
     this.stopping.abort();
-    await Promise.all(this.following);
+    const late = new AbortController();
+    const followed = Promise.all(this.following).then(() => late.abort());
+    await Promise.race([followed, pause(stopWithinMs, late.signal)]);
+    if (!late.signal.aborted) this.parts.logger.warn('stopped without waiting for the inbound topics any longer');
   }
 
   private async follow(
