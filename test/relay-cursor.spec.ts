@@ -251,6 +251,22 @@ describe('A reader of the journal, beside writers that pause, overtake each othe
     expect(judged('xid').inversions).toBeGreaterThan(0);
   });
 
+  it('does not go back where another group is still inside an older portion', async () => {
+    const [client] = clients;
+    if (client === undefined) throw new Error('no writer');
+    const { upto: older } = await readPortion(database, { cursor: journalStart, filter: null, limit: 1 });
+    await createUsers(client, 1);
+    let place = journalStart;
+    for (let isEnd = false; !isEnd;) {
+      const portion = await readPortion(database, { cursor: place, filter: null, limit: 1_000 });
+      ({ isEnd } = portion);
+      place = portion.next;
+    }
+    const bounded = await readPortion(database, { cursor: place, filter: null, limit: 10, upto: older });
+    const after = await readPortion(database, { cursor: bounded.next, filter: null, limit: 10 });
+    expect([...bounded.rows, ...after.rows]).toEqual([]);
+  });
+
   it('gets the same through the feed, page by page, narrowed or not', async () => {
     const read = async (types: string[] | undefined): Promise<Told[]> => {
       const told: Told[] = [];

@@ -59,6 +59,12 @@ export function decodeCursor(text: string): SnapshotCursor | null {
   return isBackwards ? null : { seen, upto, after, incarnation };
 }
 
+/** Whether `one` saw everything that `other` saw. Of two snapshots of one server one always has. */
+export function sawAsMuch(one: Snapshot, other: Snapshot): boolean {
+  const notYet = new Set(other.running);
+  return one.xmax >= other.xmax && one.running.every((xid) => xid >= other.xmax || notYet.has(xid));
+}
+
 export const isSameCursor = (a: SnapshotCursor, b: SnapshotCursor): boolean => encodeCursor(a) === encodeCursor(b);
 
 function encodeSnapshot(snapshot: Snapshot | null): string {

@@ -1,6 +1,6 @@
 import type { Database } from './database.js';
 import type { Snapshot, SnapshotCursor } from './journal-cursor.js';
-import { parseSnapshot, snapshotText } from './journal-cursor.js';
+import { parseSnapshot, sawAsMuch, snapshotText } from './journal-cursor.js';
 import type { PortionQuery } from './journal-sql.js';
 import { filterValue, portionSql, probeSql } from './journal-sql.js';
 
@@ -67,8 +67,9 @@ const windowGrowth = 16;
  */
 export async function readPortion(database: Database, query: PortionQuery): Promise<Portion> {
   const { cursor, limit } = query;
-  const upto = cursor.upto ?? query.upto ?? null;
-  const idle = await probe(database, query);
+  const bound = boundOf(query);
+  const upto = cursor.upto ?? bound;
+  const idle = await probe(database, cursor, bound);
   if (idle !== null) return idle;
   for (let window = query.window ?? windowStart; ; window *= windowGrowth) {
     const found = await database.query<Row>({
@@ -91,8 +92,17 @@ export async function readPortion(database: Database, query: PortionQuery): Prom
   }
 }
 
+/**
+ * Null: the portion ends at what is seen now. A bound that saw less than the reader has (of another one that is still inside
+ * an older portion) is none: with it the reader would go back, and tell again what it has told.
+ */
+function boundOf({ cursor, upto }: PortionQuery): Snapshot | null {
+  if (upto === undefined || (cursor.seen !== null && !sawAsMuch(upto, cursor.seen))) return null;
+  return upto;
+}
+
 /** What an idle reader asks, ten times a second: 0.06 ms. Null: there may be something to read. */
-async function probe(database: Database, { cursor, upto }: PortionQuery): Promise<Portion | null> {
+async function probe(database: Database, cursor: SnapshotCursor, upto: Snapshot | null): Promise<Portion | null> {
   const { seen } = cursor;
   if (seen === null || cursor.upto !== null) return null;
   const rows = await database.query<{ snapshot: string; newest: string | null; incarnation: number; epoch: number }>({
