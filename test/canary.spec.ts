@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { topicName, topics } from '#events';
 import { type Acme, ok, startAcme } from './harness/acme.js';
 import { type Answer, type Http, http, type Json } from './harness/http.js';
-import { freshTopicPrefix, readTopic } from './harness/kafka.js';
+import { createSmallTopics, freshTopicPrefix, readTopic } from './harness/kafka.js';
 import { type App, operatorKey, secretsKey, startRelay, startSandbox } from './harness/processes.js';
 import { until } from './harness/until.js';
 import { tapWechat, type Wiretap } from './harness/wiretap.js';
@@ -54,6 +54,7 @@ describe('A secret', () => {
     tap = await tapWechat(sandbox.url);
     wechat = http(sandbox.url);
     acme = await startAcme({ env: { WECHAT_BASE_URL: tap.url, LOG_LEVEL: 'trace' } });
+    await createSmallTopics(prefix);
     const env = { KAFKA_TOPIC_PREFIX: prefix, LOG_LEVEL: 'trace' };
     relay = await startRelay({ databaseUrl: acme.database.url, env });
     for (const [appId, kind, mode, format] of [

@@ -2,7 +2,7 @@ import { topicName, topics } from '#events';
 import { type Acme, ok, startAcme } from './harness/acme.js';
 import type { Database } from './harness/database.js';
 import { http, type Json } from './harness/http.js';
-import { freshTopicPrefix, kafkaClient } from './harness/kafka.js';
+import { createSmallTopics, freshTopicPrefix, kafkaClient } from './harness/kafka.js';
 import { type App, operatorKey, startRelay, startSibling } from './harness/processes.js';
 import { services } from './harness/services.js';
 import { until } from './harness/until.js';
@@ -28,8 +28,8 @@ export class Scene {
   ) {}
 
   static async open(): Promise<Scene> {
-    const acme = await startAcme();
     const prefix = freshTopicPrefix();
+    const [acme] = await Promise.all([startAcme(), createSmallTopics(prefix)]);
     const env = { KAFKA_TOPIC_PREFIX: prefix };
     return new Scene(acme, prefix, await startRelay({ databaseUrl: acme.database.url, env }));
   }

@@ -1,7 +1,7 @@
 import { Database, examine, pickPublished, readPublishedPlaces, type Violation } from '../libs/store/src/index.js';
 import { type Acme, ok, startAcme } from './harness/acme.js';
 import { runCli } from './harness/cli.js';
-import { freshTopicPrefix, kafkaClient } from './harness/kafka.js';
+import { createSmallTopics, freshTopicPrefix, kafkaClient } from './harness/kafka.js';
 import { startRelay } from './harness/processes.js';
 import { services } from './harness/services.js';
 import { shortOrWhole } from './harness/torture.js';
@@ -159,6 +159,7 @@ describe('The doctor', () => {
 
   it('compares the states topic with the tables, and has the relay tell again what is wrong there', async () => {
     const prefix = freshTopicPrefix();
+    await createSmallTopics(prefix);
     const env = { KAFKA_BROKERS: services.kafkaBrokers, KAFKA_TOPIC_PREFIX: prefix };
     const doctor = (...more: string[]): ReturnType<typeof runCli> =>
       runCli(acme.database.url, ['doctor', '--pause', '0', ...more], env);

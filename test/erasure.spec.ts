@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { topicName, topics } from '../libs/events/src/index.js';
 import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
-import { freshTopicPrefix, readTopic } from './harness/kafka.js';
+import { createSmallTopics, freshTopicPrefix, readTopic } from './harness/kafka.js';
 import { type App, startRelay } from './harness/processes.js';
 import { services } from './harness/services.js';
 import { shortOrWhole } from './harness/torture.js';
@@ -28,7 +28,7 @@ describe('Erasing many people', () => {
   let relay: App;
 
   beforeAll(async () => {
-    acme = await startAcme({ apis: 2, env: { LOG_LEVEL: 'debug' } });
+    [acme] = await Promise.all([startAcme({ apis: 2, env: { LOG_LEVEL: 'debug' } }), createSmallTopics(prefix)]);
     const env = { KAFKA_BROKERS: services.kafkaBrokers, KAFKA_TOPIC_PREFIX: prefix, LOG_LEVEL: 'debug' };
     relay = await startRelay({ databaseUrl: acme.database.url, env });
   }, 180_000);

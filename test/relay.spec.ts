@@ -16,7 +16,14 @@ import {
 } from '../libs/store/src/index.js';
 import { startKafka } from '../tools/kafka.js';
 import { type Database as TestDatabase, freshDatabase } from './harness/database.js';
-import { createTopic, freshTopicPrefix, type KafkaRecord, kafkaClient, readTopic } from './harness/kafka.js';
+import {
+  createSmallTopics,
+  createTopic,
+  freshTopicPrefix,
+  type KafkaRecord,
+  kafkaClient,
+  readTopic,
+} from './harness/kafka.js';
 import { type App, startRelay } from './harness/processes.js';
 import { services } from './harness/services.js';
 import { shortOrWhole } from './harness/torture.js';
@@ -327,6 +334,7 @@ describe('The relay', () => {
   it('goes on when the broker comes back, without a gap', async () => {
     const folder = join(services.folder, `broker-${randomUUID()}`);
     const broker = await startKafka({ folder });
+    await createSmallTopics(prefix, broker.brokers);
     const app = await relay({ KAFKA_BROKERS: broker.brokers });
     const users = await createUsers(client, 16);
     await untilPublished();

@@ -4,6 +4,7 @@ import { type Answer, type Http, http, type Json } from './harness/http.js';
 import { type App, operatorKey, secretsKey, startApi } from './harness/processes.js';
 import { until } from './harness/until.js';
 import { startWechatScene, type WechatScene } from './harness/wechat-scene.js';
+import { shortOrWhole } from './harness/torture.js';
 
 const newKey = Buffer.alloc(32, 8).toString('base64');
 
@@ -33,12 +34,12 @@ describe('Rotating SECRETS_KEY', () => {
     clients = these.map((api) => http(api.url, operatorKey));
   }
 
-  /** Two new processes come up before the two old ones are told to stop. */
+  /** New processes come up before the old ones are told to stop. */
   async function roll(env: Record<string, string>): Promise<void> {
     const { url: databaseUrl } = scene.acme.database;
     const start = (): Promise<App> => startApi({ databaseUrl, env: { WECHAT_BASE_URL: scene.sandbox.url, ...env } });
     const former = processes;
-    use(await Promise.all([start(), start()]));
+    use(await Promise.all(Array.from({ length: shortOrWhole(1, 2) }, start)));
     for (const { code } of await Promise.all(former.map((api) => api.stop()))) expect(code).toBe(0);
   }
 

@@ -8,7 +8,7 @@ import { shortOrWhole } from './harness/torture.js';
 type Fate = number | string;
 
 describe('An API that is told to stop under load', () => {
-  const times = shortOrWhole(3, 100);
+  const times = shortOrWhole(2, 100);
 
   it(`answers what it took, then closes the door and ends, ${times} times`, async () => {
     const database = await freshDatabase();

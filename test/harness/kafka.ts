@@ -40,8 +40,8 @@ export async function createTopic(topic: string, partitions = 3, brokers = servi
 }
 
 /** All topics of the product, with a few partitions each: where a spec is not about them, 288 are a long wait. */
-export async function createSmallTopics(prefix: string): Promise<void> {
-  const admin = kafkaClient().admin();
+export async function createSmallTopics(prefix: string, brokers?: string): Promise<void> {
+  const admin = kafkaClient(brokers).admin();
   await admin.connect();
   try {
     const names = Object.values(topics).map((topic) => ({ topic: topicName(prefix, topic), ...topic }));
