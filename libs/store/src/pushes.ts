@@ -18,29 +18,39 @@ export interface WaitingPush {
   readonly attempts: number;
 }
 
-/** One insert, and the push is ours; a repeat changes nothing. `message` null: it cannot be understood, see `reason`. */
-export async function storePush(
-  database: Database,
-  push: {
-    readonly appId: string;
-    readonly entityId: string;
-    readonly dedupeKey: string;
-    readonly message: StoredMessage | null;
-    readonly reason: string | null;
-  },
-): Promise<void> {
+/** `message` null: it cannot be understood, see `reason`. */
+export interface StoredPush {
+  readonly appId: string;
+  readonly entityId: string;
+  readonly dedupeKey: string;
+  readonly message: StoredMessage | null;
+  readonly reason: string | null;
+}
+
+/**
+ * One insert, and the pushes are ours; a repeat changes nothing. Ids go by arrival; the rows are written in the order of
+ * their keys, or two replicas that store the same repeats would each wait for the other.
+ */
+export async function storePushes(database: Database, pushes: readonly StoredPush[]): Promise<void> {
   await database.query({
-    name: 'store-push',
-    text: `INSERT INTO push (app_id, entity_id, dedupe_key, status, message, reason, created_at)
-      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (app_id, dedupe_key) DO NOTHING`,
+    name: 'store-pushes',
+    text: `INSERT INTO push (id, app_id, entity_id, dedupe_key, status, message, reason, created_at)
+      OVERRIDING SYSTEM VALUE
+      SELECT id, app_id, entity_id, dedupe_key, CASE WHEN message IS NULL THEN 'parked' ELSE 'waiting' END,
+          message::json, reason, (message::json ->> 'createdAt')::timestamptz
+        FROM (
+          SELECT nextval(pg_get_serial_sequence('push', 'id')) AS id, received.*
+            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+              AS received (app_id, entity_id, dedupe_key, message, reason)
+        ) AS numbered
+        ORDER BY app_id COLLATE "C", dedupe_key COLLATE "C"
+      ON CONFLICT (app_id, dedupe_key) DO NOTHING`,
     values: [
-      push.appId,
-      push.entityId,
-      push.dedupeKey,
-      push.message === null ? 'parked' : 'waiting',
-      push.message === null ? null : JSON.stringify(push.message),
-      push.reason,
-      push.message?.createdAt ?? null,
+      pushes.map(({ appId }) => appId),
+      pushes.map(({ entityId }) => entityId),
+      pushes.map(({ dedupeKey }) => dedupeKey),
+      pushes.map(({ message }) => (message === null ? null : JSON.stringify(message))),
+      pushes.map(({ reason }) => reason),
     ],
   });
 }

@@ -31,8 +31,9 @@ export class PushController {
   @Refuses('app_not_found', 'push_signature_invalid', 'payload_too_large')
   async receive(@Param('appId') appId: string, @Req() request: FastifyRequest): Promise<string> {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-    const contentType = request.headers[pushContentTypeHeader];
-    await this.pushes.receive(appId, queryOf(request), typeof contentType === 'string' ? contentType : null, body);
+    const given = request.headers[pushContentTypeHeader];
+    const contentType = typeof given === 'string' ? given : null;
+    await this.pushes.receive({ appId, query: queryOf(request), contentType, body });
     return 'success';
   }
 }

@@ -1,49 +1,106 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { Database, storePush } from '#store';
+import type { StoredPush } from '#store';
+import { Database, storePushes } from '#store';
 import type { PushQuery } from '#wechat';
 import { readPush, verifyUrl } from '#wechat';
 import { Refusal } from '../problem.js';
+import type { AppPushSettings } from '../registry/registry.js';
 import { Registry } from '../registry/registry.js';
+import { WaitingLine } from '../waiting-line.js';
 
-/** The door for WeChat's own posts: who sent it is checked, it is stored in one insert, and handled afterwards. */
+/** A push as it came over HTTP. */
+export interface ArrivedPush {
+  readonly appId: string;
+  readonly query: PushQuery;
+  readonly contentType: string | null;
+  readonly body: Uint8Array;
+}
+
+interface Asked {
+  readonly push: ArrivedPush;
+  readonly answer: () => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** Reading a hundred takes some 10 ms, in which nothing else is answered. */
+const pushesPerInsertMax = 100;
+const lanes = 2;
+/** At 2,000 a second two seconds' worth: what waits longer, WeChat has given up by the time it is answered. */
+const waitingMax = 4_000;
+
+/**
+ * The door for WeChat's own posts: who sent it is checked, it is stored, and handled afterwards. What arrives together
+ * is stored in one insert, or a busy day would cost one commit a push.
+ */
 @Injectable()
 export class Pushes {
+  private readonly line: WaitingLine<Asked>;
+
   constructor(
     private readonly registry: Registry,
     private readonly database: Database,
-  ) {}
+  ) {
+    this.line = new WaitingLine({
+      lanes,
+      batchMax: pushesPerInsertMax,
+      keysOf: () => [],
+      work: (batch) => this.store(batch),
+      failed: (batch, error) => batch.forEach((asked) => asked.fail(error)),
+    });
+  }
 
   /** WeChat asks whether the URL is ours. Answers what to echo. */
   async verify(appId: string, query: PushQuery): Promise<string> {
-    const { token } = await this.settingsOf(appId);
-    const check = verifyUrl(query, token, Date.now());
+    const settings = (await this.registry.pushSettings([appId])).get(appId);
+    const check = verifyUrl(query, known(settings).token, Date.now());
     if (!check.ok) throw refused(check.reason);
     return check.echostr;
   }
 
   /** Answers once the push is stored. What WeChat sent and nobody can read is kept as parked, and is no refusal. */
-  async receive(appId: string, query: PushQuery, contentType: string | null, body: Uint8Array): Promise<void> {
-    const { entityId, ...settings } = await this.settingsOf(appId);
-    const push = readPush({ query, contentType, body, settings, appId, nowMs: Date.now() });
-    if (!push.ok && push.refused) throw refused(push.reason);
-    if (!push.ok) {
-      const dedupeKey = `unreadable:${createHash('sha256').update(push.body).digest('hex')}`;
-      const reason = `${push.reason}, ${push.body.byteLength} bytes`;
-      await storePush(this.database, { appId, entityId, dedupeKey, message: null, reason });
-      return;
-    }
-    const { event, openId, unionId, revokeInfo, createTimeSeconds, dedupeKey } = push.message;
-    const createdAt = new Date(createTimeSeconds * 1000).toISOString();
-    const message = { event, openId, unionId, revokeInfo, createdAt };
-    await storePush(this.database, { appId, entityId, dedupeKey: digestOf(dedupeKey), message, reason: null });
+  receive(push: ArrivedPush): Promise<void> {
+    if (this.line.length >= waitingMax) throw new Refusal('unavailable', 'too many pushes are waiting');
+    return new Promise((answer, fail) => this.line.push({ push, answer, fail }));
   }
 
-  private async settingsOf(appId: string) {
-    const settings = await this.registry.pushSettings(appId);
-    if (settings === null) throw new Refusal('app_not_found', 'no such app, or no push settings');
-    return settings;
+  private async store(batch: readonly Asked[]): Promise<void> {
+    const settings = await this.registry.pushSettings([...new Set(batch.map(({ push }) => push.appId))]);
+    const good: { readonly asked: Asked; readonly stored: StoredPush }[] = [];
+    for (const asked of batch) {
+      try {
+        good.push({ asked, stored: read(asked.push, settings.get(asked.push.appId)) });
+      } catch (error) {
+        asked.fail(error);
+      }
+    }
+    if (good.length === 0) return;
+    await storePushes(
+      this.database,
+      good.map(({ stored }) => stored),
+    );
+    for (const { asked } of good) asked.answer();
   }
+}
+
+function read({ appId, ...push }: ArrivedPush, found: AppPushSettings | undefined): StoredPush {
+  const { entityId, ...settings } = known(found);
+  const received = readPush({ ...push, settings, appId, nowMs: Date.now() });
+  if (!received.ok && received.refused) throw refused(received.reason);
+  if (!received.ok) {
+    const dedupeKey = `unreadable:${createHash('sha256').update(received.body).digest('hex')}`;
+    const reason = `${received.reason}, ${received.body.byteLength} bytes`;
+    return { appId, entityId, dedupeKey, message: null, reason };
+  }
+  const { event, openId, unionId, revokeInfo, createTimeSeconds, dedupeKey } = received.message;
+  const createdAt = new Date(createTimeSeconds * 1000).toISOString();
+  const message = { event, openId, unionId, revokeInfo, createdAt };
+  return { appId, entityId, dedupeKey: digestOf(dedupeKey), message, reason: null };
+}
+
+function known(settings: AppPushSettings | undefined): AppPushSettings {
+  if (settings === undefined) throw new Refusal('app_not_found', 'no such app, or no push settings');
+  return settings;
 }
 
 /** The key names the person: only its digest outlives an erasure. */

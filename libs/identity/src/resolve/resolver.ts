@@ -13,7 +13,7 @@ import type { Observation } from './observation.dto.js';
 import { isSettled } from './resolve.decision.js';
 import type { PlacedObservation, ResolveResult } from './resolve-one.js';
 import { resolveOne, unusableReason } from './resolve-one.js';
-import { WaitingLine } from './waiting-line.js';
+import { WaitingLine } from '../waiting-line.js';
 
 export type ResolveAnswer = ResolveResult | Refusal;
 
