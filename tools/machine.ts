@@ -3,10 +3,9 @@ import { mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { root } from '#settings';
 
-/** The clone's top folder; this file runs as dist/tools/machine.js. */
-export const root = fileURLToPath(new URL('../../', import.meta.url));
+export { root };
 
 /** Something the person at the keyboard can mend: printed as it stands, without a stack trace. */
 export class Refusal extends Error {}

@@ -121,6 +121,7 @@ function build() {
   say('prepare: compiling');
   const before = fingerprint();
   run(process.execPath, [binary('@nestjs/cli', 'nest'), 'build']);
+  run(process.execPath, [join(root, 'tools', 'bundle.mjs')]);
   // Written last: a build that was cut short leaves no stamp. And of what was there when it began, so that a file
   // saved while it ran is compiled the next time.
   writeFileSync(`${buildStamp}.${process.pid}`, before);

@@ -18,7 +18,7 @@ export function runCli(
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      ['--enable-source-maps', join(root, 'dist', 'tools', 'cli.js'), ...args],
+      [join(root, 'dist', 'tools', 'cli.js'), ...args],
       { env: { PATH: process.env.PATH ?? '', DATABASE_URL: databaseUrl, SECRETS_KEY: secretsKey, ...env } },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;

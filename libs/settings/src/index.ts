@@ -1,3 +1,5 @@
+export { root } from './root.js';
+
 /** A refusal to start: names the variable, what was found and what is allowed. Never carries a secret's value. */
 export class SettingRefused extends Error {
   override readonly name = 'SettingRefused';

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { asyncApiDocument } from '#events';
+import { root } from '#settings';
 
 /** What the page reads of an AsyncAPI 3 document of ours. */
 export interface EventDocument {
@@ -41,8 +43,7 @@ export interface Schema {
   readonly required?: readonly string[];
 }
 
-/** From dist/apps/api/src/event-docs to the repository's root. */
-const packageFile = new URL('../../../../../package.json', import.meta.url);
+const packageFile = join(root, 'package.json');
 
 /** With the topics as this installation names them. */
 export function eventDocument(topicPrefix: string): EventDocument {

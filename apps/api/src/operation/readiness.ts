@@ -1,10 +1,11 @@
 import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
+import { root } from '#settings';
 import { appliedMigrations, Database } from '#store';
 import { Draining } from './draining.js';
 
-/** From dist/apps/api/src/operation to the repository's root. */
-const migrationsFolder = new URL('../../../../../prisma/migrations/', import.meta.url);
+const migrationsFolder = join(root, 'prisma', 'migrations');
 const answerWithinMs = 2_000;
 
 /** Ready: it is not stopping, the database answers, and every migration this code was built with is applied. */

@@ -1,10 +1,11 @@
 import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
+import { root } from '#settings';
 import { appliedMigrations, Database } from '#store';
 import { Relay } from '../publish/relay.js';
 
-/** From dist/apps/relay/src/operation to the repository's root. */
-const migrationsFolder = new URL('../../../../../prisma/migrations/', import.meta.url);
+const migrationsFolder = join(root, 'prisma', 'migrations');
 const answerWithinMs = 2_000;
 
 /** Ready: the database answers, its migrations are those this code was built with, and the topics have been there. */
