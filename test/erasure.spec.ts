@@ -4,7 +4,7 @@ import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
 import { createSmallTopics, freshTopicPrefix, readTopic } from './harness/kafka.js';
 import { type App, startRelay } from './harness/processes.js';
 import { services } from './harness/services.js';
-import { shortOrWhole } from './harness/torture.js';
+import { counted, shortOrWhole } from './harness/torture.js';
 import { until } from './harness/until.js';
 
 interface Person {
@@ -63,42 +63,47 @@ describe('Erasing many people', () => {
     return { id: user.id, texts: [...openIds, union ?? '', strange ?? ''] };
   };
 
-  it('leaves nothing of them in any table, log or last state', async () => {
-    const people: Person[] = [];
-    await inLanes(count, 8, async (n) => void people.push(await born(n)));
-    const texts = people.flatMap((person) => person.texts);
-    const found = (text: string): string[] => texts.filter((one) => text.includes(one));
-    const [before] = await acme.database.query<{ text: string }>(
-      `SELECT string_agg(j::text, '') AS text FROM journal j`,
-    );
-    expect(found(before?.text ?? '').length).toBeGreaterThan(count * 4);
-    const kept = await acme.resolved('a1', 'oKept-asdfghjkl', 'uKept-asdfghjkl');
-    await inLanes(count, 8, async (n) => {
-      const { status } = await acme.anyone().delete(`/v1/users/${people[n]?.id}?reason=asked`);
-      expect(status).toBe(202);
-    });
-    const tables = await acme.database.query<{ name: string }>(
-      `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`,
-    );
-    for (const { name } of tables) {
-      const rows = await acme.database.query<{ row: string }>(`SELECT t::text AS row FROM "${name}" t`);
-      expect([name, found(rows.map(({ row }) => row).join('\n'))]).toEqual([name, []]);
-    }
-    expect(await brokenInvariants(acme.database)).toEqual([]);
+  it(
+    'leaves nothing of them in any table, log or last state',
+    async () => {
+      const people: Person[] = [];
+      await inLanes(count, 8, async (n) => void people.push(await born(n)));
+      const texts = people.flatMap((person) => person.texts);
+      const found = (text: string): string[] => texts.filter((one) => text.includes(one));
+      const [before] = await acme.database.query<{ text: string }>(
+        `SELECT string_agg(j::text, '') AS text FROM journal j`,
+      );
+      expect(found(before?.text ?? '').length).toBeGreaterThan(count * 4);
+      const kept = await acme.resolved('a1', 'oKept-asdfghjkl', 'uKept-asdfghjkl');
+      await inLanes(count, 8, async (n) => {
+        const { status } = await acme.anyone().delete(`/v1/users/${people[n]?.id}?reason=asked`);
+        expect(status).toBe(202);
+      });
+      const tables = await acme.database.query<{ name: string }>(
+        `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`,
+      );
+      for (const { name } of tables) {
+        const rows = await acme.database.query<{ row: string }>(`SELECT t::text AS row FROM "${name}" t`);
+        expect([name, found(rows.map(({ row }) => row).join('\n'))]).toEqual([name, []]);
+      }
+      expect(await brokenInvariants(acme.database)).toEqual([]);
 
-    const topic = topicName(prefix, topics.userStates);
-    const last = new Map<string, string>();
-    await until(
-      async () => {
-        for (const { key, value } of await readTopic(topic)) last.set(key ?? '', value ?? '');
-        return people.every(({ id }) => last.get(id)?.includes('"erased"')) && last.has(kept.user.id);
-      },
-      { timeoutMs: 120_000, what: 'the states of all the erased to be published' },
-    );
-    expect(found([...last.values()].join('\n'))).toEqual([]);
-    for (const app of [...acme.apis, relay]) {
-      const log = readFileSync(app.logFile, 'utf8');
-      expect([app.name, found(log)]).toEqual([app.name, []]);
-    }
-  }, 300_000);
+      const topic = topicName(prefix, topics.userStates);
+      const last = new Map<string, string>();
+      await until(
+        async () => {
+          for (const { key, value } of await readTopic(topic)) last.set(key ?? '', value ?? '');
+          return people.every(({ id }) => last.get(id)?.includes('"erased"')) && last.has(kept.user.id);
+        },
+        { timeoutMs: 120_000, what: 'the states of all the erased to be published' },
+      );
+      expect(found([...last.values()].join('\n'))).toEqual([]);
+      for (const app of [...acme.apis, relay]) {
+        const log = readFileSync(app.logFile, 'utf8');
+        expect([app.name, found(log)]).toEqual([app.name, []]);
+      }
+      counted('erased', { people: count, texts: texts.length, tables: tables.length, states: last.size });
+    },
+    shortOrWhole(300_000, 1_800_000),
+  );
 });

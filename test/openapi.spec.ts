@@ -8,7 +8,7 @@ import { type Acme, ok, startAcme } from './harness/acme.js';
 import type { Json } from './harness/http.js';
 import { type App, operatorKey, startSandbox } from './harness/processes.js';
 import { randomOf } from './harness/random.js';
-import { shortOrWhole } from './harness/torture.js';
+import { counted, shortOrWhole } from './harness/torture.js';
 import { breakingChanges } from './openapi/breaking-changes.js';
 import { type Document, type Route, routesOf } from './openapi/document.js';
 import { type HostileRequest, hostileRequest } from './openapi/hostile-requests.js';
@@ -55,33 +55,38 @@ describe('The OpenAPI document', () => {
     expect(breakingChanges(document, document)).toEqual([]);
   });
 
-  it(`holds for hostile requests on every route: no fault, no undocumented status, no other shape (SEED=${seed})`, async () => {
-    const known = await knownValues(acme);
-    const random = randomOf(seed);
-    const routes = routesOf(document);
-    const check = checker(document);
-    const url = acme.apis[0]?.url ?? '';
-    const total = shortOrWhole(1_500, 100_000);
-    const wrong: string[] = [];
-    const statuses: Record<string, number> = {};
-    let sent = 0;
-    const worker = async (): Promise<void> => {
-      while (sent < total && wrong.length < 20) {
-        const route = routes[(sent += 1) % routes.length];
-        if (route === undefined) return;
-        const request = hostileRequest(document, route, known, random);
-        const answer = await send(url, request);
-        statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
-        const fault = check(route, answer);
-        if (fault !== null) wrong.push(`${JSON.stringify(request).slice(0, 600)} -> ${answer.status}: ${fault}`);
-      }
-    };
-    await Promise.all(Array.from({ length: 16 }, worker));
-    expect(wrong).toEqual([]);
-    // Were everything refused at the door, nothing behind it would have been tried.
-    expect(statuses['200'] ?? 0).toBeGreaterThan(total / 20);
-    expect(acme.apis[0]?.logs().filter(({ level }) => Number(level) >= 50)).toEqual([]);
-  }, 600_000);
+  it(
+    `holds for hostile requests on every route: no fault, no undocumented status, no other shape (SEED=${seed})`,
+    async () => {
+      const known = await knownValues(acme);
+      const random = randomOf(seed);
+      const routes = routesOf(document);
+      const check = checker(document);
+      const url = acme.apis[0]?.url ?? '';
+      const total = shortOrWhole(1_500, 100_000);
+      const wrong: string[] = [];
+      const statuses: Record<string, number> = {};
+      let sent = 0;
+      const worker = async (): Promise<void> => {
+        while (sent < total && wrong.length < 20) {
+          const route = routes[(sent += 1) % routes.length];
+          if (route === undefined) return;
+          const request = hostileRequest(document, route, known, random);
+          const answer = await send(url, request);
+          statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
+          const fault = check(route, answer);
+          if (fault !== null) wrong.push(`${JSON.stringify(request).slice(0, 600)} -> ${answer.status}: ${fault}`);
+        }
+      };
+      await Promise.all(Array.from({ length: 16 }, worker));
+      expect(wrong).toEqual([]);
+      // Were everything refused at the door, nothing behind it would have been tried.
+      expect(statuses['200'] ?? 0).toBeGreaterThan(total / 20);
+      expect(acme.apis[0]?.logs().filter(({ level }) => Number(level) >= 50)).toEqual([]);
+      counted('hostile requests', { sent, seed, statuses });
+    },
+    shortOrWhole(600_000, 3_600_000),
+  );
 });
 
 /** Values that lead somewhere, by the name of the parameter or field. */

@@ -41,6 +41,11 @@ export async function startAcme(options: { apis?: number; env?: Record<string, s
   const apis = await Promise.all(
     Array.from({ length: options.apis ?? 1 }, () => startApi({ databaseUrl: database.url, env })),
   );
+  return startAcmeOn(database, apis);
+}
+
+/** The same, over what runs already. */
+export async function startAcmeOn(database: Database, apis: readonly App[]): Promise<Acme> {
   const clients = apis.map((api) => http(api.url, operatorKey));
   const [operator] = clients;
   if (operator === undefined) throw new Error('at least one API');

@@ -3,7 +3,7 @@ import { Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import type { Logger } from 'pino';
 import type { IdentityModuleOptions } from '#identity';
-import { IdentityModule } from '#identity';
+import { AwaitedSettings, IdentityModule } from '#identity';
 import { Database } from '#store';
 import { AuthenticationGuard } from './access/authentication.guard.js';
 import { RateLimiter } from './access/rate-limiter.js';
@@ -34,13 +34,16 @@ import { IdempotencyInterceptor } from './request/idempotency.interceptor.js';
 import type { ApiSettings } from './settings.js';
 import { UsersController } from './users/users.controller.js';
 
+/** The rules may have to wait for the database, and the door is open meanwhile. */
+export type ApiIdentityOptions = IdentityModuleOptions & { readonly settings: AwaitedSettings };
+
 @Module({})
 export class AppModule {
   static register(
     settings: ApiSettings,
     logger: Logger,
     metrics: Metrics,
-    identity: IdentityModuleOptions,
+    identity: ApiIdentityOptions,
   ): DynamicModule {
     return {
       module: AppModule,
@@ -65,6 +68,7 @@ export class AppModule {
         OperationController,
       ],
       providers: [
+        { provide: AwaitedSettings, useValue: identity.settings },
         { provide: Metrics, useValue: metrics },
         Draining,
         Readiness,

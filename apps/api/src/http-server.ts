@@ -5,15 +5,16 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
-import type { IdentityModuleOptions } from '#identity';
+import type { AwaitedSettings } from '#identity';
 import { fieldErrors, Refusal } from '#identity';
 import { pushBodyMaxBytes } from '#wechat';
+import type { ApiIdentityOptions } from './app.module.js';
 import { AppModule } from './app.module.js';
 import { takeImportFiles } from './imports/import-bodies.js';
 import { Draining } from './operation/draining.js';
 import type { Metrics } from './operation/metrics.js';
 import { serveOpenApi } from './operation/openapi.js';
-import { problemOf } from './problem/problem.filter.js';
+import { ProblemFilter, problemOf } from './problem/problem.filter.js';
 import { pushContentTypeHeader } from './push/push.controller.js';
 import type { ApiSettings } from './settings.js';
 
@@ -23,6 +24,7 @@ const batchRoutes = /\/(batch|lookup|imports)$/;
 /** Long enough for a busy client to use each of its connections once more. */
 const drainMs = 500;
 const closeIdleEveryMs = 100;
+const needsTheDatabase = /^\/(v1|\.well-known)\//;
 const requestIdPattern = /^[\x21-\x7e]{1,128}$/;
 
 function adapterFor(): FastifyAdapter {
@@ -91,7 +93,7 @@ export async function createApi(
   settings: ApiSettings,
   logger: Logger,
   metrics: Metrics,
-  identity: IdentityModuleOptions,
+  identity: ApiIdentityOptions,
 ): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.register(settings, logger, metrics, identity),
@@ -114,6 +116,7 @@ export async function createApi(
     done();
   });
   fastify.addHook('onRequest', refuseControlCharacters);
+  waitForTheDatabase(app, identity.settings);
   fastify.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';
     metrics.request(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
@@ -126,6 +129,19 @@ export async function createApi(
   letGoOfConnections(app);
   serveOpenApi(app);
   return app;
+}
+
+/** Started while the database is away: it turns, says so, and everything that would need the database is told to come again. */
+function waitForTheDatabase(app: NestFastifyApplication, rules: AwaitedSettings): void {
+  const problems = app.get(ProblemFilter);
+  const away = new Refusal('unavailable', 'the service has not reached its database yet');
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook('onRequest', (request, reply, done) => {
+      if (rules.isLoaded || !needsTheDatabase.test(request.url)) done();
+      else problems.send(away, request, reply);
+    });
 }
 
 /**

@@ -1,10 +1,9 @@
 import type { DynamicModule } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import type { Logger } from 'pino';
-import { Answers, IdentityModule, Resolver, Sealer } from '#identity';
+import { Answers, AwaitedSettings, IdentityModule, Resolver, Sealer } from '#identity';
 import { Database } from '#store';
 import { Inbound } from './inbound/inbound.js';
-import { RulesSettings } from './inbound/rules-settings.js';
 import { createKafka } from './kafka/client.js';
 import { RelayMetrics } from './operation/metrics.js';
 import { OperationController } from './operation/operation.controller.js';
@@ -34,7 +33,7 @@ export class RelayModule {
   static register({ settings, logger, database, relayId }: RelayModuleOptions): DynamicModule {
     const topics = { prefix: settings.kafkaTopicPrefix, replicationFactor: settings.kafkaReplicationFactor };
     const sealer = new Sealer(settings.secretsKey, settings.secretsKeyPrevious);
-    const rules = new RulesSettings(settings);
+    const rules = new AwaitedSettings(settings);
     return {
       module: RelayModule,
       imports: [IdentityModule.register({ database, settings: rules, sealer, operatorKey: null, wechat })],
@@ -55,7 +54,9 @@ export class RelayModule {
           inject: [RelayMetrics, Resolver, Answers],
           useFactory: (metrics: RelayMetrics, resolver: Resolver, answers: Answers) => {
             const kafka = createKafka(settings, `unionlink-inbound-${relayId}`, logger);
-            const prepare = (signal: AbortSignal): Promise<void> => rules.load(database, sealer, logger, signal);
+            const onWait = (reason: string): void =>
+              logger.warn({ reason }, 'the database cannot be asked yet; inbound topics wait for it');
+            const prepare = (signal: AbortSignal): Promise<void> => rules.load({ database, sealer, signal, onWait });
             return new Inbound({ kafka, metrics, logger, prefix: topics.prefix, resolver, answers, prepare });
           },
         },

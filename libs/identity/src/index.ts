@@ -1,6 +1,5 @@
 export { ApiKeys, scopes } from './access/api-keys.js';
 export type { ApiKeyView, Caller, Scope } from './access/api-keys.js';
-export { readPepper } from './access/pepper.js';
 export { Deeds } from './access/deeds.js';
 export type { Author } from './access/deeds.js';
 export { reseal } from './access/reseal.js';
@@ -25,6 +24,7 @@ export { ResolveObservations } from './resolve/resolve.command.js';
 export type { Outcome, ResolveResult } from './resolve/resolve-one.js';
 export { Resolver } from './resolve/resolver.js';
 export type { Asker, ResolveAnswer } from './resolve/resolver.js';
+export { AwaitedSettings } from './awaited-settings.js';
 export { IdentitySettings } from './settings.js';
 export { Conflicts } from './conflict/conflicts.js';
 export { ConflictDecisions } from './conflict/decisions.js';

@@ -1,22 +1,11 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
+import { DatabaseUnavailable, isContention, isUnavailable } from './database-faults.js';
 import { PrismaClient } from './generated/client.js';
 
-/** The database cannot be asked just now (away, starting, out of connections): the caller answers 503, not 500. */
-export class DatabaseUnavailable extends Error {
-  override readonly name = 'DatabaseUnavailable';
-}
-
-/** What two transactions do to each other in the ordinary course of things: run it again. */
-const contention = new Set(['40001', '40P01', '55P03', '23505']);
-/** Classes 08 (connection), 53 (resources: connections, disk, memory), 57P (shutdown, starting), 58 (I/O). */
-const unavailable = /^(08|53|57P|58)/;
-const unavailableNode = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
-/** What pg itself says, without a code, when a connection ends or none comes free in time. */
-const unavailableText =
-  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection/;
-
 const attemptsMax = 12;
+/** A lock that nobody lets go of costs half a statement's time each try: who waits for an answer is told sooner. */
+const contendMs = 20_000;
 
 export interface DatabaseOptions {
   readonly url: string;
@@ -36,36 +25,6 @@ export interface Statement {
   readonly name?: string;
   readonly text: string;
   readonly values?: readonly unknown[];
-}
-
-function codeOf(error: unknown): string {
-  if (typeof error !== 'object' || error === null) return '';
-  if ('code' in error && typeof error.code === 'string') return error.code;
-  return '';
-}
-
-export function isUnavailable(error: unknown): boolean {
-  if (error instanceof DatabaseUnavailable) return true;
-  const code = codeOf(error);
-  if (unavailable.test(code) || unavailableNode.has(code)) return true;
-  return error instanceof Error && unavailableText.test(error.message);
-}
-
-/** True for what the same statement may survive a moment later: a lost race, never a lost connection. */
-export function isContention(error: unknown): boolean {
-  return contention.has(codeOf(error));
-}
-
-const sqlState = /^[0-9A-Z]{5}$/;
-
-/**
- * True for what trying again will not mend: data that a column or a constraint does not take (classes 22 and 23), and
- * bugs of ours. False for any state of the server, also one that only a human will change.
- */
-export function isDataFault(error: unknown): boolean {
-  if (isUnavailable(error) || isContention(error)) return false;
-  const code = codeOf(error);
-  return sqlState.test(code) ? /^2[23]/.test(code) : true;
 }
 
 const int8Oid = 20;
@@ -121,11 +80,13 @@ export class Database {
    * time-out) run it again from the start, so it must not touch anything but the database.
    */
   async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const until = performance.now() + contendMs;
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.attempt(work);
       } catch (error) {
-        if (!isContention(error) || attempt >= attemptsMax) throw this.asUnavailable(error);
+        const isLast = attempt >= attemptsMax || performance.now() > until;
+        if (!isContention(error) || isLast) throw this.asUnavailable(error);
         await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(200, 2 ** attempt)));
       }
     }

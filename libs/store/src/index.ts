@@ -1,4 +1,5 @@
-export { Database, DatabaseUnavailable, isContention, isDataFault, isUnavailable } from './database.js';
+export { Database } from './database.js';
+export { DatabaseUnavailable, isContention, isDataFault, isUnavailable } from './database-faults.js';
 export type { DatabaseOptions, Statement, Transaction } from './database.js';
 export { applyChanges, lockAndLoad, readWarm } from './people.js';
 export type * from './people.js';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from './database.js';
-import { isUnavailable } from './database.js';
+import { isUnavailable } from './database-faults.js';
 import { decodeCursor, parseSnapshot, snapshotText } from './journal-cursor.js';
 import type { FeedPage, FeedQuery } from './journal-feed.js';
 import { readFeed } from './journal-feed.js';

@@ -1,4 +1,4 @@
-import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import type { OnApplicationShutdown } from '@nestjs/common';
 import { Inject, Injectable } from '@nestjs/common';
 import type { Logger } from 'pino';
 import {
@@ -27,7 +27,7 @@ interface Task {
 
 /** What nobody asks for and must happen all the same. Safe on any number of replicas; what fails is tried again. */
 @Injectable()
-export class Background implements OnApplicationBootstrap, OnApplicationShutdown {
+export class Background implements OnApplicationShutdown {
   private readonly tasks: readonly Task[];
   private readonly timers = new Map<string, NodeJS.Timeout>();
   private readonly running = new Map<string, Promise<void>>();
@@ -72,7 +72,8 @@ export class Background implements OnApplicationBootstrap, OnApplicationShutdown
     ];
   }
 
-  onApplicationBootstrap(): void {
+  /** Once the rules have what they need of the database. */
+  start(): void {
     for (const task of this.tasks) this.schedule(task);
   }
 

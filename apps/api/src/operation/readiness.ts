@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
+import { AwaitedSettings } from '#identity';
 import { root } from '#settings';
 import { appliedMigrations, Database } from '#store';
 import { Draining } from './draining.js';
@@ -16,6 +17,7 @@ export class Readiness {
   constructor(
     private readonly database: Database,
     private readonly draining: Draining,
+    private readonly rules: AwaitedSettings,
   ) {}
 
   /** Null: ready; else why not. */
@@ -43,7 +45,7 @@ export class Readiness {
     const applied = new Set(await appliedMigrations(this.database));
     const missing = known.filter(({ name }) => !applied.has(name)).map(({ name }) => name);
     if (missing.length > 0) return `migrations are missing: ${missing.join(', ')}; run npm run migrate`;
-    this.matched = true;
-    return null;
+    this.matched = this.rules.isLoaded;
+    return this.matched ? null : 'it is starting';
   }
 }

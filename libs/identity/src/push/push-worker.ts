@@ -5,6 +5,7 @@ import {
   Database,
   failPush,
   holdDuty,
+  isUnavailable,
   leaveDuty,
   readWaitingPushes,
   scheduleLookup,
@@ -66,6 +67,8 @@ export class PushWorker {
       await this.observe(pushes);
       await this.apply(pushes);
     } catch (error) {
+      // Says nothing about the push: it is tried again when the database is back.
+      if (isUnavailable(error)) throw error;
       const [only] = pushes;
       if (pushes.length > 1) for (const push of pushes) await this.handle([push]);
       else if (only !== undefined) {
