@@ -37,29 +37,45 @@ describe('Erasing many people', () => {
     await acme.stop();
   });
 
-  /** Somebody with a past: late keys, merges made and undone, a split, a conflict that nobody owns the other side of. */
+  /**
+   * Somebody with a past: late keys, merges made and undone, a split, a conflict that nobody owns the other side of, a push
+   * that nobody could handle, and people who put ids where a reason was asked for.
+   */
   const born = async (n: number): Promise<Person> => {
     const at = `${n}-${'qwertyuiop'.repeat(2)}`;
     const [first, second, lost, twin, union, strange] = ['oA', 'oB', 'oC', 'oT', 'uU', 'uS'].map((kind) => kind + at);
     const openIds = [first, second, lost, twin] as string[];
     const [a = '', b = '', c = '', t = ''] = openIds;
+    const reason = `written about ${a} and ${union}`;
     const { user } = await acme.resolved('a1', a, n % 2 === 0 ? union : undefined);
     await acme.resolved('a1', a, union);
     await acme.resolved('a2', b, union);
     await acme.resolved('a2', b, strange);
     if (n % 3 === 0) {
       const other = await acme.resolved('a3', t);
-      const wish = { targetUserId: user.id, sourceUserIds: [other.user.id], reason: 'spec' };
+      const wish = { targetUserId: user.id, sourceUserIds: [other.user.id], reason };
       const { body } = ok(await acme.anyone().post('/v1/merges', wish, { headers: { 'idempotency-key': `key-${n}` } }));
       if (n % 2 === 0) {
-        ok(await acme.anyone().post(`/v1/merges/${body.results[0].mergeId}/revert`, { reason: 'spec' }));
+        ok(await acme.anyone().post(`/v1/merges/${body.results[0].mergeId}/revert`, { reason }));
         await acme.anyone().delete(`/v1/users/${other.user.id}`);
       }
     }
     if (n % 4 === 1) {
-      ok(await acme.anyone().post('/v1/identities', { appId: 'a4', openId: c, userId: user.id, reason: 'spec' }));
-      ok(await acme.anyone().delete(`/v1/identities/a4/${c}`));
+      ok(await acme.anyone().post('/v1/identities', { appId: 'a4', openId: c, userId: user.id, reason }));
+      ok(await acme.anyone().delete(`/v1/identities/a4/${c}?reason=${reason}`));
     }
+    if (n % 5 === 0) {
+      const stranger = await acme.resolved('a4', `oStranger-${n}`);
+      ok(await acme.anyone().put('/v1/separations', { userIds: [user.id, stranger.user.id], reason }));
+      const split = { identities: [{ appId: 'a2', openId: b }], reason };
+      const { body } = ok(await acme.anyone().post<{ id: string }>(`/v1/users/${user.id}/split`, split));
+      ok(await acme.anyone().delete(`/v1/users/${body.id}?reason=asked`));
+    }
+    await acme.database.query(
+      `INSERT INTO push (app_id, entity_id, dedupe_key, status, message, reason)
+        VALUES ('a1', 'acme', $1, 'parked', json_build_object('event', null, 'openId', $2::text, 'unionId', $3::text), 'Error')`,
+      [`spec-${n}`, a, union],
+    );
     return { id: user.id, texts: [...openIds, union ?? '', strange ?? ''] };
   };
 
@@ -76,7 +92,7 @@ describe('Erasing many people', () => {
       expect(found(before?.text ?? '').length).toBeGreaterThan(count * 4);
       const kept = await acme.resolved('a1', 'oKept-asdfghjkl', 'uKept-asdfghjkl');
       await inLanes(count, 8, async (n) => {
-        const { status } = await acme.anyone().delete(`/v1/users/${people[n]?.id}?reason=asked`);
+        const { status } = await acme.anyone().delete(`/v1/users/${people[n]?.id}?reason=${people[n]?.texts[0]} asked`);
         expect(status).toBe(202);
       });
       const tables = await acme.database.query<{ name: string }>(
@@ -87,6 +103,13 @@ describe('Erasing many people', () => {
         expect([name, found(rows.map(({ row }) => row).join('\n'))]).toEqual([name, []]);
       }
       expect(await brokenInvariants(acme.database)).toEqual([]);
+      const notices = await acme.database.query<{ type: string; told: number }>(
+        `SELECT type, count(DISTINCT data -> 'conflict' ->> 'id')::int AS told FROM journal WHERE type LIKE '%Conflict%' GROUP BY type`,
+      );
+      const told = (type: string): number =>
+        notices.find((one) => one.type === `identity.Conflict${type}.v1`)?.told ?? 0;
+      expect(told('Opened')).toBeGreaterThan(count / 2);
+      expect(told('Resolved')).toBe(told('Opened'));
 
       const topic = topicName(prefix, topics.userStates);
       const last = new Map<string, string>();

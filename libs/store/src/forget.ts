@@ -1,6 +1,6 @@
 import type { Transaction } from './database.js';
+import { emptyJournal, lockEntries } from './forget-journal.js';
 import type { PersonalIds } from './redact.js';
-import { redactJson } from './redact.js';
 
 /** Everything about a person that must not be found in any table once they are erased. */
 export interface Forgotten extends PersonalIds {
@@ -18,12 +18,29 @@ export async function readAliases(transaction: Transaction, userId: string): Pro
   return rows.map((row) => row.user_id);
 }
 
+/** A conflict that was open until its person was forgotten: nothing but ids of ours is left of it. */
+export interface EndedConflict {
+  readonly id: string;
+  readonly kind: string;
+  readonly userIds: readonly string[];
+  readonly openPlatformId: string;
+  readonly likelyCause: string;
+}
+
+export interface Forgetting {
+  /** Entries of the journal that it changed; the salts of their digests (audit_leaf) are gone. */
+  readonly redacted: readonly number[];
+  readonly endedConflicts: readonly EndedConflict[];
+  /** Every id of theirs that was found, also of what they had lost before. */
+  readonly texts: readonly string[];
+}
+
 /**
  * Takes a person out of the memory, under the user's row lock. Their own steps keep ids, status and version; steps and
- * notices of others keep everything but this person's ids. Answers the entries of the journal that it changed; the salts
- * of their digests (audit_leaf) are gone.
+ * notices of others keep everything but this person's ids. What people wrote as the reason of a change that this person
+ * was a party of may name them, and goes with them.
  */
-export async function forget(transaction: Transaction, person: Forgotten): Promise<number[]> {
+export async function forget(transaction: Transaction, person: Forgotten): Promise<Forgetting> {
   const { userIds } = person;
   const seen = await readSeen(transaction, person);
   const entries = await lockEntries(transaction, userIds, seen);
@@ -32,7 +49,7 @@ export async function forget(transaction: Transaction, person: Forgotten): Promi
   const changed = await emptyJournal(transaction, entries, personal);
   await transaction.query({ text: 'UPDATE audit_leaf SET salt = NULL WHERE journal_id = ANY ($1)', values: [changed] });
   await transaction.query({
-    text: `UPDATE merge SET moved_identities = '[]', moved_union_ids = '[]', evidence = NULL
+    text: `UPDATE merge SET moved_identities = '[]', moved_union_ids = '[]', evidence = NULL, reason = NULL, revert_reason = NULL
       WHERE source_user_id = ANY ($1) OR target_user_id = ANY ($1)`,
     values: [userIds],
   });
@@ -40,6 +57,7 @@ export async function forget(transaction: Transaction, person: Forgotten): Promi
   const openIds = personal.identities.map(({ openId }) => openId);
   await transaction.query({
     text: `WITH mine AS (SELECT id FROM merge WHERE source_user_id = ANY ($1) OR target_user_id = ANY ($1)),
+        told AS (UPDATE acknowledgement SET detail = NULL FROM mine WHERE subject_id = mine.id),
         consents AS (UPDATE consent SET reason = NULL FROM mine WHERE merge_id = mine.id),
         ignored AS (UPDATE ignored_answer SET reason = NULL FROM mine WHERE merge_id = mine.id),
         -- Nobody is left to be merged.
@@ -49,29 +67,57 @@ export async function forget(transaction: Transaction, person: Forgotten): Promi
     values: [userIds],
   });
   await transaction.query({
-    text: `UPDATE conflict SET status = 'resolved', decision = coalesce(decision, 'overtaken'), evidence = '[]',
-        app_id = '', open_id = '', union_id = ''
-      WHERE user_ids && $1::uuid[]
-        OR (entity_id = $2 AND (app_id, open_id) IN (SELECT * FROM unnest($3::text[], $4::text[])))
-        OR (entity_id = $2 AND (open_platform_id, union_id) IN (SELECT * FROM unnest($5::text[], $6::text[])))`,
-    values: [
-      userIds,
-      person.entityId,
-      appIds,
-      openIds,
-      person.unionKeys.map(({ openPlatformId }) => openPlatformId),
-      person.unionKeys.map(({ unionId }) => unionId),
-    ],
+    text: 'UPDATE separation SET reason = NULL WHERE user_a = ANY ($1) OR user_b = ANY ($1)',
+    values: [userIds],
   });
+  const endedConflicts = await endConflicts(transaction, person, personal);
   await transaction.query({ text: 'DELETE FROM login_code WHERE user_id = ANY ($1)', values: [userIds] });
   for (const table of ['subscription', 'follower_lookup'])
     await transaction.query({
       text: `DELETE FROM ${table} WHERE (app_id, open_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
       values: [appIds, openIds],
     });
+  // That a push came stays; one that waits says of this person what is over.
+  await transaction.query({
+    text: `UPDATE push SET message = NULL, status = CASE status WHEN 'waiting' THEN 'done' ELSE status END
+      WHERE status IN ('waiting', 'parked') AND app_id = ANY ($1)
+        AND (app_id, message ->> 'openId') IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
+    values: [appIds, openIds],
+  });
   // Sealed, and gone within a day: only those that name the person are taken away at once.
   await transaction.query({ text: 'DELETE FROM idempotency WHERE about && $1::uuid[]', values: [userIds] });
-  return changed;
+  const texts = new Set([...openIds, ...personal.unionKeys.map(({ unionId }) => unionId)]);
+  return { redacted: changed, endedConflicts, texts: [...texts] };
+}
+
+/** Conflicts of theirs are over, and nothing personal is left in them. Answers those that were open. */
+async function endConflicts(
+  transaction: Transaction,
+  { entityId, userIds }: Forgotten,
+  { identities, unionKeys }: PersonalIds,
+): Promise<EndedConflict[]> {
+  const rows = await transaction.query<EndedConflict & Record<string, unknown>>({
+    text: `WITH theirs AS MATERIALIZED (SELECT id, status FROM conflict
+        WHERE user_ids && $1::uuid[]
+          OR (entity_id = $2 AND (app_id, open_id) IN (SELECT * FROM unnest($3::text[], $4::text[])))
+          OR (entity_id = $2 AND (open_platform_id, union_id) IN (SELECT * FROM unnest($5::text[], $6::text[])))
+        ORDER BY id FOR UPDATE),
+      ended AS (UPDATE conflict c SET status = 'resolved', decision = coalesce(c.decision, 'overtaken'),
+          decided_at = coalesce(c.decided_at, clock_timestamp()), reason = NULL, evidence = '[]',
+          app_id = '', open_id = '', union_id = ''
+        FROM theirs WHERE c.id = theirs.id RETURNING c.*, theirs.status AS earlier)
+      SELECT id, kind, user_ids AS "userIds", open_platform_id AS "openPlatformId", likely_cause AS "likelyCause"
+      FROM ended WHERE earlier = 'open' ORDER BY id`,
+    values: [
+      userIds,
+      entityId,
+      identities.map(({ appId }) => appId),
+      identities.map(({ openId }) => openId),
+      unionKeys.map(({ openPlatformId }) => openPlatformId),
+      unionKeys.map(({ unionId }) => unionId),
+    ],
+  });
+  return rows;
 }
 
 /** Ids that they held at any time, or that were held against them: what a person lost since is as personal as what it holds. */
@@ -118,75 +164,3 @@ async function withoutOthers(
     unionKeys: unionKeys.filter((key) => !isTheirs.has(`${key.openPlatformId}\n${key.unionId}`)),
   };
 }
-
-/**
- * Whoever shared an identity with them at any time, and so may name it: through merges, undone ones too, splits and moves,
- * at whatever distance; and the other sides of their conflicts.
- */
-const relatedSql = `WITH RECURSIVE related (id) AS (
-    SELECT unnest($1::uuid[])
-    UNION
-    SELECT next.id FROM related r CROSS JOIN LATERAL (
-      SELECT target_user_id AS id FROM merge WHERE source_user_id = r.id
-      UNION ALL SELECT source_user_id FROM merge WHERE target_user_id = r.id
-      UNION ALL SELECT unnest(ARRAY[data ->> 'newUserId', data ->> 'previousUserId'])::uuid FROM journal
-        WHERE user_id = r.id AND version IS NOT NULL) next
-    WHERE next.id IS NOT NULL)
-  SELECT id FROM related UNION SELECT unnest(user_ids) FROM conflict WHERE user_ids && (SELECT array_agg(id) FROM related)`;
-
-interface Entry extends Record<string, unknown> {
-  readonly id: number;
-  readonly is_own: boolean;
-  readonly data: string;
-  readonly evidence: string | null;
-}
-
-/**
- * Their own steps, and what of others names an id of theirs. Only rows of related users can, so only those are read. They
- * are locked in one order: of two erasures that change one row, the second must see what the first left of it.
- */
-async function lockEntries(transaction: Transaction, userIds: readonly string[], seen: PersonalIds): Promise<Entry[]> {
-  const related = await transaction.query<{ id: string }>({ text: relatedSql, values: [userIds] });
-  return transaction.query<Entry>({
-    text: `SELECT id, user_id = ANY ($1) AND version IS NOT NULL AS is_own, data::text AS data, evidence::text AS evidence
-      FROM journal WHERE user_id = ANY ($2)
-        AND (user_id = ANY ($1) AND version IS NOT NULL OR data::text LIKE ANY ($3) OR evidence::text LIKE ANY ($3))
-      ORDER BY id FOR UPDATE`,
-    values: [userIds, related.map(({ id }) => id), patternsOf(seen)],
-  });
-}
-
-/** Empties their own steps, and replaces their ids in what is told of others. Answers what it changed. */
-async function emptyJournal(
-  transaction: Transaction,
-  entries: readonly Entry[],
-  personal: PersonalIds,
-): Promise<number[]> {
-  const own = entries.filter((row) => row.is_own).map(({ id }) => id);
-  await transaction.query({
-    text: `UPDATE journal SET evidence = NULL, reason = NULL, data = json_build_object(
-        'userId', user_id, 'version', version, 'user', json_strip_nulls(json_build_object(
-          'id', user_id, 'status', data -> 'user' ->> 'status', 'version', version,
-          'mergedInto', data -> 'user' ->> 'mergedInto')))
-      WHERE id = ANY ($1)`,
-    values: [own],
-  });
-  const others = entries
-    .filter((row) => !row.is_own)
-    .map((before) => {
-      const evidence = before.evidence === null ? null : redactJson(before.evidence, personal);
-      return { before, id: before.id, data: redactJson(before.data, personal), evidence };
-    })
-    .filter(({ before, data, evidence }) => data !== before.data || evidence !== before.evidence);
-  await transaction.query({
-    text: `UPDATE journal SET data = c.data, evidence = c.evidence
-      FROM unnest($1::bigint[], $2::text[]::json[], $3::text[]::json[]) c (id, data, evidence) WHERE journal.id = c.id`,
-    values: [others.map(({ id }) => id), others.map(({ data }) => data), others.map(({ evidence }) => evidence)],
-  });
-  return [...own, ...others.map(({ id }) => id)];
-}
-
-const patternsOf = ({ identities, unionKeys }: PersonalIds): string[] => {
-  const texts = new Set([...identities.map(({ openId }) => openId), ...unionKeys.map(({ unionId }) => unionId)]);
-  return [...texts].map((text) => `%"${text.replaceAll('_', '\\_')}"%`);
-};

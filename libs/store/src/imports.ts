@@ -265,7 +265,7 @@ export async function failImport(
 ): Promise<void> {
   await database.transaction(async (transaction) => {
     await transaction.query({
-      text: `UPDATE import_job SET status = 'failed', waiting = NULL, ended_at = clock_timestamp() WHERE id = $1`,
+      text: `UPDATE import_job SET status = 'failed', waiting = NULL, next_open_id = NULL, ended_at = clock_timestamp() WHERE id = $1`,
       values: [jobId],
     });
     await transaction.query({ text: 'DELETE FROM import_line WHERE job_id = $1', values: [jobId] });

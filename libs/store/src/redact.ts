@@ -34,3 +34,9 @@ export function redactJson(json: string, personal: PersonalIds): string {
   const clean = walk(JSON.parse(json));
   return hasChanged ? JSON.stringify(clean) : json;
 }
+
+/** A text without these ids, wherever they stand in it. */
+export function redactText(text: string, ids: readonly string[]): string {
+  // The longest first: one id may be a part of another.
+  return ids.toSorted((a, b) => b.length - a.length).reduce((left, id) => left.replaceAll(id, erased), text);
+}

@@ -67,6 +67,8 @@ export class Background implements OnApplicationShutdown {
       // It rests nineteen times as long as it looked.
       { name: 'watch of bindings', everyMs: 2_000, run: () => bindings.run() },
       { name: 'imports', everyMs: 250, run: () => imports.run() },
+      { name: 'sweep of ended imports', everyMs: 10_000, run: () => imports.sweep() },
+      { name: 'sweep of pushes', everyMs: 10_000, run: () => pushes.sweep() },
       { name: 'sweep of login codes', everyMs: 60_000, run: () => codes.sweep() },
       { name: 'sweep of idempotency keys', everyMs: 600_000, run: () => idempotency.sweep() },
     ];

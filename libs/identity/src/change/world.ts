@@ -1,5 +1,5 @@
 import type { Cause, LinkedIdentity, UserState } from '#events';
-import type { ChangeSection, ChangeSet, Loaded, OpenConflictRow, RetiredRow } from '#store';
+import type { ChangeSection, ChangeSet, EndedConflict, Loaded, OpenConflictRow, RetiredRow } from '#store';
 import type { KnownUser } from '../resolve/resolve.decision.js';
 import type { ConflictKind } from '../resolve/resolve.decision.js';
 
@@ -430,6 +430,17 @@ export class World {
         { conflict: describeConflict(conflict), decision },
         origin,
       );
+    }
+  }
+
+  /** Ended with an erasure, which has written them already; the notice names nobody but the users. */
+  conflictsForgotten(entityId: string, ended: readonly EndedConflict[], origin: Origin): void {
+    for (const { id, kind, userIds, openPlatformId, likelyCause } of ended) {
+      const index = this.conflicts.findIndex((conflict) => conflict.id === id);
+      if (index >= 0) this.conflicts.splice(index, 1);
+      const left = { id, kind, userIds, appId: null, openId: null, unionId: null, openPlatformId, likelyCause };
+      const told = { conflict: left, decision: 'overtaken' };
+      this.notice(entityId, userIds[0] ?? '', 'identity.ConflictResolved.v1', told, origin);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Transaction } from '#store';
-import { forget, forgetRetired, readAliases, revokeUserSessions } from '#store';
+import { forget, forgetRetired, readAliases, redactText, revokeUserSessions } from '#store';
 import type { Fingerprints } from '../access/fingerprints.js';
 import type { HeldUser, Origin, World } from '../change/world.js';
 import { sessionSeconds } from '../login/sessions.js';
@@ -17,7 +17,8 @@ export async function eraseUser(
   const userIds = [user.id, ...aliases];
   const destroyed = { identities: user.identities.length, unionIds: user.unionKeys.length, aliases: aliases.length };
   const { entityId, identities, unionKeys } = user;
-  const redacted = await forget(transaction, { entityId, userIds, identities, unionKeys });
+  const unsaid = { ...origin, reason: null };
+  const { redacted, endedConflicts, texts } = await forget(transaction, { entityId, userIds, identities, unionKeys });
   const retired = await forgetRetired(transaction, user.identities);
   for (const identity of user.identities) {
     const fingerprint = fingerprints.of(identity.appId, identity.openId);
@@ -28,8 +29,9 @@ export async function eraseUser(
     world.write('departed', { fingerprint: fingerprints.of(appId, openId), at: world.now, erased: true });
   for (const key of user.unionKeys) world.dropKey(key, user);
   user.status = 'erased';
+  world.conflictsForgotten(entityId, endedConflicts, unsaid);
   const erasureId = world.newId();
-  world.step(user, 'identity.UserErased.v1', { erasureId }, { ...origin, reason: null }, null);
+  world.step(user, 'identity.UserErased.v1', { erasureId }, unsaid, null);
   await transaction.query({
     text: `INSERT INTO erasure (id, entity_id, user_id, reason, actor, requested_at, destroyed, redacted)
       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
@@ -37,7 +39,8 @@ export async function eraseUser(
       erasureId,
       user.entityId,
       user.id,
-      origin.reason,
+      // Why they were erased is kept, as what answers for it; the ids that somebody may have put there are not.
+      origin.reason === null ? null : redactText(origin.reason, texts),
       origin.actor,
       world.now,
       JSON.stringify(destroyed),

@@ -10,6 +10,7 @@ import {
   readNextUnits,
   readOpenImports,
   recordImportProgress,
+  sweepImports,
   takeImportLines,
 } from '#store';
 import { WechatError } from '#wechat';
@@ -25,6 +26,8 @@ const duty = 'imports';
 /** Far longer than a portion takes, and short enough that the work of a killed process is not missed for long. */
 const leaseSeconds = 5;
 const jobsAtOnce = 20;
+/** For so long `GET /v1/imports/{id}` shows a job that ended. */
+const keptDays = 30;
 /** A transaction of some hundred lines takes some ten milliseconds; logins of the same people wait no longer than that. */
 const linesPerPortion = 200;
 /** After so long the others who share this process's background get their turn. */
@@ -80,6 +83,10 @@ export class ImportWorker {
       }
     if (faults.length > 0) throw faults[0];
     return handled;
+  }
+
+  sweep(): Promise<number> {
+    return sweepImports(this.database, keptDays);
   }
 
   async stop(): Promise<void> {

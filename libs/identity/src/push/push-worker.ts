@@ -10,6 +10,7 @@ import {
   readWaitingPushes,
   scheduleLookup,
   setSubscriptions,
+  sweepPushes,
   takePushes,
 } from '#store';
 import { v7 } from 'uuid';
@@ -25,6 +26,8 @@ const attemptsMax = 5;
 /** WeChat says `subscribe:0` for a moment after somebody followed (facts 1.5 row 7). */
 const firstLookupSeconds = 5;
 const duty = 'pushes';
+/** WeChat repeats a push for seconds, and one that is replayed is refused after ten minutes; who looks into a failure has a month. */
+const keptDays = { done: 7, parked: 30 };
 
 const origin: Origin = { cause: 'push', actor: 'wechat', requestId: null, traceparent: null, reason: null };
 
@@ -56,6 +59,10 @@ export class PushWorker {
       // A backlog grows on a busy day, when those that arrive must be answered in time: half of the time is theirs.
       await delay(Math.min(performance.now() - began, restMaxMs));
     }
+  }
+
+  sweep(): Promise<number> {
+    return sweepPushes(this.database, keptDays);
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,81 @@
+import type { Transaction } from './database.js';
+import type { PersonalIds } from './redact.js';
+import { redactJson } from './redact.js';
+
+/**
+ * Whoever shared an identity with them at any time, and so may name it: through merges, undone ones too, splits and moves,
+ * at whatever distance; and the other sides of their conflicts.
+ */
+const relatedSql = `WITH RECURSIVE related (id) AS (
+    SELECT unnest($1::uuid[])
+    UNION
+    SELECT next.id FROM related r CROSS JOIN LATERAL (
+      SELECT target_user_id AS id FROM merge WHERE source_user_id = r.id
+      UNION ALL SELECT source_user_id FROM merge WHERE target_user_id = r.id
+      UNION ALL SELECT unnest(ARRAY[data ->> 'newUserId', data ->> 'previousUserId'])::uuid FROM journal
+        WHERE user_id = r.id AND version IS NOT NULL) next
+    WHERE next.id IS NOT NULL)
+  SELECT id FROM related UNION SELECT unnest(user_ids) FROM conflict WHERE user_ids && (SELECT array_agg(id) FROM related)`;
+
+export interface Entry extends Record<string, unknown> {
+  readonly id: number;
+  readonly is_own: boolean;
+  readonly data: string;
+  readonly evidence: string | null;
+  readonly reason: string | null;
+}
+
+/**
+ * Their own entries, and what of others names them or an id of theirs. Only rows of related users can, so only those are
+ * read. They are locked in one order: of two erasures that change one row, the second must see what the first left of it.
+ */
+export async function lockEntries(
+  transaction: Transaction,
+  userIds: readonly string[],
+  seen: PersonalIds,
+): Promise<Entry[]> {
+  const related = await transaction.query<{ id: string }>({ text: relatedSql, values: [userIds] });
+  return transaction.query<Entry>({
+    text: `SELECT id, user_id = ANY ($1) AND version IS NOT NULL AS is_own, data::text AS data, evidence::text AS evidence, reason
+      FROM journal WHERE user_id = ANY ($2) AND (user_id = ANY ($1) OR data::text LIKE ANY ($3) OR evidence::text LIKE ANY ($3))
+      ORDER BY id FOR UPDATE`,
+    values: [userIds, related.map(({ id }) => id), [...patternsOf(seen), ...userIds.map((id) => `%"${id}"%`)]],
+  });
+}
+
+/** Empties their own steps, and takes their ids and the reasons out of what else tells of them. Answers what it changed. */
+export async function emptyJournal(
+  transaction: Transaction,
+  entries: readonly Entry[],
+  personal: PersonalIds,
+): Promise<number[]> {
+  const own = entries.filter((row) => row.is_own).map(({ id }) => id);
+  await transaction.query({
+    text: `UPDATE journal SET evidence = NULL, reason = NULL, data = json_build_object(
+        'userId', user_id, 'version', version, 'user', json_strip_nulls(json_build_object(
+          'id', user_id, 'status', data -> 'user' ->> 'status', 'version', version,
+          'mergedInto', data -> 'user' ->> 'mergedInto')))
+      WHERE id = ANY ($1)`,
+    values: [own],
+  });
+  const others = entries
+    .filter((row) => !row.is_own)
+    .map((before) => {
+      const evidence = before.evidence === null ? null : redactJson(before.evidence, personal);
+      return { before, id: before.id, data: redactJson(before.data, personal), evidence };
+    })
+    .filter(
+      ({ before, data, evidence }) => data !== before.data || evidence !== before.evidence || before.reason !== null,
+    );
+  await transaction.query({
+    text: `UPDATE journal SET data = c.data, evidence = c.evidence, reason = NULL
+      FROM unnest($1::bigint[], $2::text[]::json[], $3::text[]::json[]) c (id, data, evidence) WHERE journal.id = c.id`,
+    values: [others.map(({ id }) => id), others.map(({ data }) => data), others.map(({ evidence }) => evidence)],
+  });
+  return [...own, ...others.map(({ id }) => id)];
+}
+
+const patternsOf = ({ identities, unionKeys }: PersonalIds): string[] => {
+  const texts = new Set([...identities.map(({ openId }) => openId), ...unionKeys.map(({ unionId }) => unionId)]);
+  return [...texts].map((text) => `%"${text.replaceAll('_', '\\_')}"%`);
+};
