@@ -14,12 +14,13 @@ module.exports = {
   forbidden: [
     may('libs/events'),
     may('libs/settings'),
+    may('libs/tracing'),
     may('libs/wechat'),
     may('libs/store', 'events'),
     may('libs/identity', 'events', 'store', 'wechat'),
     may('libs/consumer', 'events'),
-    may('apps/api', 'events', 'identity', 'store', 'wechat', 'settings'),
-    may('apps/relay', 'events', 'identity', 'store', 'settings'),
+    may('apps/api', 'events', 'identity', 'store', 'wechat', 'settings', 'tracing'),
+    may('apps/relay', 'events', 'identity', 'store', 'settings', 'tracing'),
     may('apps/sandbox', 'wechat', 'settings'),
     may('apps/sibling', 'consumer', 'events', 'settings'),
     {

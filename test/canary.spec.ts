@@ -5,6 +5,7 @@ import { type Acme, ok, startAcme } from './harness/acme.js';
 import { type Answer, type Http, http, type Json } from './harness/http.js';
 import { createSmallTopics, freshTopicPrefix, readTopic } from './harness/kafka.js';
 import { type App, operatorKey, secretsKey, startRelay, startSandbox } from './harness/processes.js';
+import { receiveTraces, type TraceReceiver } from './harness/traces.js';
 import { until } from './harness/until.js';
 import { tapWechat, type Wiretap } from './harness/wiretap.js';
 
@@ -18,7 +19,7 @@ interface Place {
   readonly text: string;
 }
 
-describe('A secret', () => {
+describe('With every door open and traces on', () => {
   const secrets = new Set<string>();
   const answers: Place[] = [];
   /** What one caller is told once and nobody else may see. */
@@ -27,6 +28,7 @@ describe('A secret', () => {
   let sandbox: App;
   let relay: App;
   let tap: Wiretap;
+  let traces: TraceReceiver;
   let wechat: Http;
   let acme: Acme;
   let next = 0;
@@ -53,9 +55,11 @@ describe('A secret', () => {
     sandbox = await startSandbox({ env: { LOG_LEVEL: 'trace' } });
     tap = await tapWechat(sandbox.url);
     wechat = http(sandbox.url);
-    acme = await startAcme({ env: { WECHAT_BASE_URL: tap.url, LOG_LEVEL: 'trace' } });
+    traces = await receiveTraces();
+    const tracing = { OTEL_EXPORTER_OTLP_ENDPOINT: traces.url, OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=acme%20inc' };
+    acme = await startAcme({ env: { WECHAT_BASE_URL: tap.url, LOG_LEVEL: 'trace', ...tracing } });
     await createSmallTopics(prefix);
-    const env = { KAFKA_TOPIC_PREFIX: prefix, LOG_LEVEL: 'trace' };
+    const env = { KAFKA_TOPIC_PREFIX: prefix, LOG_LEVEL: 'trace', ...tracing };
     relay = await startRelay({ databaseUrl: acme.database.url, env });
     for (const [appId, kind, mode, format] of [
       ['shop', 'mini_program', 'safe', 'json'],
@@ -68,6 +72,7 @@ describe('A secret', () => {
     await relay.stop();
     await acme.stop();
     await tap.close();
+    await traces.close();
     await sandbox.stop();
   });
 
@@ -186,10 +191,58 @@ describe('A secret', () => {
       where: `log of ${name}`,
       text: readFileSync(logFile, 'utf8'),
     }));
-    return [{ where: '/v1/events', text: JSON.stringify(feed) }, ...shown, ...rows, ...published, ...logs];
+    const spans = { where: 'traces', text: traces.text() };
+    return [{ where: '/v1/events', text: JSON.stringify(feed) }, spans, ...shown, ...rows, ...published, ...logs];
   }
 
-  it('goes through every door and comes out of none: no answer, event, row or log line holds one', async () => {
+  it('a request is followed by one trace from its answer through its statements and WeChat to the record in Kafka', async () => {
+    const [traceId, caller] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
+    const { code } = ok(await wechat.post('/_control/login', { person: 'traced', appId: 'shop' })).body;
+    const headers = { traceparent: `00-${traceId}-${caller}-01`, 'x-request-id': 'traced-1' };
+    const { user } = ok(await post('/v1/logins/mini-program', { appId: 'shop', code }, headers)).body;
+    const ofTrace = () => traces.spans.filter((span) => span.traceId === traceId);
+    const patience = { timeoutMs: 60_000, what: 'the whole trace' };
+    await until(() => ofTrace().some(({ kind }) => kind === 4) && ofTrace().some(({ kind }) => kind === 2), patience);
+    const [request] = ofTrace().filter(({ kind }) => kind === 2);
+    expect(request).toMatchObject({
+      service: 'unionlink-api',
+      name: 'POST /v1/logins/mini-program',
+      parentSpanId: caller,
+      attributes: { 'http.response.status_code': '200', 'unionlink.request_id': 'traced-1' },
+    });
+    const [sent] = ofTrace().filter(({ kind }) => kind === 4);
+    expect(sent).toMatchObject({ service: 'unionlink-relay', parentSpanId: request?.spanId });
+    const within = ofTrace().filter(({ kind }) => kind === 3);
+    expect(new Set(within.map(({ parentSpanId }) => parentSpanId))).toEqual(new Set([request?.spanId]));
+    expect(within.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['WeChat /sns/jscode2session', 'lock-and-load', 'apply-changes']),
+    );
+    for (const { startTimeUnixNano, endTimeUnixNano } of within) {
+      expect(BigInt(startTimeUnixNano) >= BigInt(request?.startTimeUnixNano ?? 0)).toBe(true);
+      expect(BigInt(endTimeUnixNano) <= BigInt(request?.endTimeUnixNano ?? 0)).toBe(true);
+    }
+    const [record] = (await readTopic(topicName(prefix, topics.userEvents))).filter(({ key }) => key === user.id);
+    expect(record?.headers.traceparent).toBe(`00-${traceId}-${request?.spanId}-01`);
+    const openIds = await acme.database.query<{ open_id: string }>('SELECT open_id FROM identity');
+    expect(openIds.filter(({ open_id }) => traces.text().includes(open_id))).toEqual([]);
+    expect(traces.text()).toContain('"x-tenant":"acme inc"');
+  });
+
+  it('a request whose caller does not trace leaves no span, and its trace goes on all the same', async () => {
+    const traceId = randomBytes(16).toString('hex');
+    const headers = { traceparent: `00-${traceId}-${'1'.repeat(16)}-00` };
+    const { user } = ok(await post('/v1/identities/resolve', { appId: 'shop', openId: 'oUntraced' }, headers)).body;
+    const journal = await acme.database.query('SELECT traceparent FROM journal WHERE user_id = $1', [user.id]);
+    expect(journal).toEqual([{ traceparent: expect.stringMatching(`^00-${traceId}-[0-9a-f]{16}-00$`) }]);
+    // A later one that is traced has arrived: this one would have come before it.
+    const later = randomBytes(16).toString('hex');
+    const traced = { traceparent: `00-${later}-${'1'.repeat(16)}-01` };
+    await post('/v1/identities/resolve', { appId: 'shop', openId: 'oUntraced' }, traced);
+    await until(() => traces.spans.some((span) => span.traceId === later), { timeoutMs: 60_000 });
+    expect(traces.spans.filter((span) => span.traceId === traceId)).toEqual([]);
+  });
+
+  it('a secret that comes in comes out nowhere: no answer, event, row, span or log line holds one', async () => {
     await everyDoor();
     await everyFailure();
     await everyPush();

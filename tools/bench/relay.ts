@@ -70,7 +70,7 @@ export async function benchRelay(options: RelayBenchOptions): Promise<RelayBench
     for (let round = 0; round <= options.rounds; round += 1) {
       const bareRate = records / (await sendBare(kafka, batches));
       const metrics = new RelayMetrics(database);
-      const relay = new Relay(database, kafka, metrics, silent, { relayId, topics, leaseMs: 30_000 });
+      const relay = new Relay(database, kafka, metrics, silent, { relayId, topics, leaseMs: 30_000, tracer: null });
       const relayRate = records / (await drain(database, relay));
       // The first round warms both up.
       if (round === 0) continue;

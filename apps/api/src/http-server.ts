@@ -7,6 +7,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { AwaitedSettings } from '#identity';
 import { fieldErrors, Refusal } from '#identity';
+import type { Tracer } from '#tracing';
 import { pushBodyMaxBytes } from '#wechat';
 import type { ApiIdentityOptions } from './app.module.js';
 import { AppModule } from './app.module.js';
@@ -14,6 +15,7 @@ import { takeImportFiles } from './imports/import-bodies.js';
 import { Draining } from './operation/draining.js';
 import type { Metrics } from './operation/metrics.js';
 import { serveOpenApi } from './operation/openapi.js';
+import { traceRequests } from './operation/request-spans.js';
 import { ProblemFilter, problemOf } from './problem/problem.filter.js';
 import { pushContentTypeHeader } from './push/push.controller.js';
 import type { ApiSettings } from './settings.js';
@@ -94,6 +96,7 @@ export async function createApi(
   logger: Logger,
   metrics: Metrics,
   identity: ApiIdentityOptions,
+  tracer: Tracer | null,
 ): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.register(settings, logger, metrics, identity),
@@ -115,6 +118,7 @@ export async function createApi(
     void reply.header('x-request-id', request.id);
     done();
   });
+  if (tracer !== null) traceRequests(app, tracer);
   fastify.addHook('onRequest', refuseControlCharacters);
   waitForTheDatabase(app, identity.settings);
   fastify.addHook('onResponse', (request, reply, done) => {

@@ -1,12 +1,16 @@
 import 'reflect-metadata';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
 import { pino } from 'pino';
 import { AwaitedSettings, Sealer } from '#identity';
 import { SettingRefused } from '#settings';
 import { Database } from '#store';
+import type { Tracer } from '#tracing';
+import type { CallReport } from '#wechat';
 import { createApi } from './http-server.js';
 import { Background } from './operation/background.js';
 import { Metrics } from './operation/metrics.js';
+import type { ApiSettings } from './settings.js';
 import { readApiSettings } from './settings.js';
 
 const stopWithinMs = 10_000;
@@ -16,23 +20,31 @@ const listenAfterMs = 1_000;
 async function main(): Promise<void> {
   const settings = readApiSettings(process.env);
   const logger = pino({ level: settings.logLevel, base: { app: 'api' }, timestamp: pino.stdTimeFunctions.isoTime });
+  const tracer = await tracerOf(settings, logger);
   const database = new Database({
     url: settings.databaseUrl,
     poolMax: settings.databasePoolMax,
     applicationName: 'unionlink-api',
+    watch: tracer?.watch,
   });
   const sealer = new Sealer(settings.secretsKey, settings.secretsKeyPrevious);
   const metrics = new Metrics();
   const rules = new AwaitedSettings(settings);
   const stopping = new AbortController();
-  const app = await createApi(settings, logger, metrics, {
-    tally: metrics,
-    wechat: { baseUrl: settings.wechatBaseUrl, onCall: (report) => metrics.wechatCall(report) },
-    database,
-    sealer,
-    operatorKey: settings.operatorApiKey,
-    settings: rules,
-  });
+  const app = await createApi(
+    settings,
+    logger,
+    metrics,
+    {
+      tally: metrics,
+      wechat: { baseUrl: settings.wechatBaseUrl, onCall: (report) => reported(report, metrics, tracer) },
+      database,
+      sealer,
+      operatorKey: settings.operatorApiKey,
+      settings: rules,
+    },
+    tracer,
+  );
   const stop = (signal: string): void => {
     logger.info({ signal }, 'stopping');
     stopping.abort();
@@ -42,7 +54,7 @@ async function main(): Promise<void> {
     }, stopWithinMs).unref();
     app
       .close()
-      .then(() => database.close())
+      .then(() => Promise.all([database.close(), tracer?.close()]))
       .then(
         () => process.exit(0),
         (error: unknown) => {
@@ -61,6 +73,23 @@ async function main(): Promise<void> {
   logger.info({ url: await app.getUrl() }, 'listening');
   await loading;
   if (!stopping.signal.aborted) app.get(Background).start();
+}
+
+/** Loaded where it is asked for: nobody else pays for it. */
+async function tracerOf({ otlpEndpoint, ...settings }: ApiSettings, logger: Logger): Promise<Tracer | null> {
+  if (otlpEndpoint === null) return null;
+  const { Tracer } = await import('#tracing');
+  return new Tracer({ otlpEndpoint, ...settings }, 'unionlink-api', (reason, dropped) =>
+    logger.warn({ reason, dropped }, 'spans could not be sent, and are dropped'),
+  );
+}
+
+function reported(report: CallReport, metrics: Metrics, tracer: Tracer | null): void {
+  metrics.wechatCall(report);
+  tracer?.record(`WeChat ${report.endpoint}`, 'client', report.durationMs, {
+    hasFailed: report.errcode !== 0,
+    attributes: { 'wechat.errcode': report.errcode ?? 'none' },
+  });
 }
 
 main().catch((error: unknown) => {

@@ -3,14 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { Logger } from 'pino';
 import { pino } from 'pino';
 import { SettingRefused } from '#settings';
 import { Database, relayApplicationName } from '#store';
+import type { Tracer } from '#tracing';
 import { Inbound } from './inbound/inbound.js';
 import { TopicRefused } from './kafka/topics.js';
 import { guardTimer } from './kafka/timer-guard.js';
 import { Relay } from './publish/relay.js';
 import { RelayModule } from './relay.module.js';
+import type { RelaySettings } from './settings.js';
 import { readRelaySettings } from './settings.js';
 
 const stopWithinMs = 10_000;
@@ -27,8 +30,9 @@ async function main(): Promise<void> {
     poolMax: settings.databasePoolMax,
     applicationName: relayApplicationName(relayId),
   });
+  const tracer = await tracerOf(settings, logger);
   const app = await NestFactory.create<NestFastifyApplication>(
-    RelayModule.register({ settings, logger, database, relayId }),
+    RelayModule.register({ settings, logger, database, relayId, tracer }),
     new FastifyAdapter({ forceCloseConnections: true }),
     { logger: false, abortOnError: false },
   );
@@ -39,7 +43,7 @@ async function main(): Promise<void> {
     setTimeout(() => process.exit(1), stopWithinMs).unref();
     await Promise.all([inbound.stop(), relay.stop()]);
     await app.close();
-    await database.close();
+    await Promise.all([database.close(), tracer?.close()]);
     process.exit(0);
   };
   process.once('SIGTERM', (signal) => void stop(signal).catch(fail));
@@ -48,6 +52,15 @@ async function main(): Promise<void> {
   logger.info({ url: await app.getUrl(), relayId }, 'listening');
   const partitionCounts = await relay.start();
   if (partitionCounts !== null) await inbound.start(partitionCounts);
+}
+
+/** Loaded where it is asked for: nobody else pays for it. */
+async function tracerOf({ otlpEndpoint, ...settings }: RelaySettings, logger: Logger): Promise<Tracer | null> {
+  if (otlpEndpoint === null) return null;
+  const { Tracer } = await import('#tracing');
+  return new Tracer({ otlpEndpoint, ...settings }, 'unionlink-relay', (reason, dropped) =>
+    logger.warn({ reason, dropped }, 'spans could not be sent, and are dropped'),
+  );
 }
 
 function fail(error: unknown): void {

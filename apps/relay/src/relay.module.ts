@@ -3,6 +3,7 @@ import { Module } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { Answers, AwaitedSettings, IdentityModule, Resolver, Sealer } from '#identity';
 import { Database } from '#store';
+import type { Tracer } from '#tracing';
 import { Inbound } from './inbound/inbound.js';
 import { createKafka } from './kafka/client.js';
 import { RelayMetrics } from './operation/metrics.js';
@@ -22,6 +23,7 @@ export interface RelayModuleOptions {
   readonly logger: Logger;
   readonly database: Database;
   readonly relayId: string;
+  readonly tracer: Tracer | null;
 }
 
 /** Nothing that comes in by Kafka asks WeChat. */
@@ -30,7 +32,7 @@ const wechat = { baseUrl: 'https://api.weixin.qq.com', onCall: () => undefined }
 /** How does it reach Kafka, and come in from Kafka? */
 @Module({})
 export class RelayModule {
-  static register({ settings, logger, database, relayId }: RelayModuleOptions): DynamicModule {
+  static register({ settings, logger, database, relayId, tracer }: RelayModuleOptions): DynamicModule {
     const topics = { prefix: settings.kafkaTopicPrefix, replicationFactor: settings.kafkaReplicationFactor };
     const sealer = new Sealer(settings.secretsKey, settings.secretsKeyPrevious);
     const rules = new AwaitedSettings(settings);
@@ -46,7 +48,7 @@ export class RelayModule {
           inject: [RelayMetrics],
           useFactory: (metrics: RelayMetrics) => {
             const kafka = createKafka(settings, `unionlink-relay-${relayId}`, logger);
-            return new Relay(database, kafka, metrics, logger, { relayId, topics, leaseMs });
+            return new Relay(database, kafka, metrics, logger, { relayId, topics, leaseMs, tracer });
           },
         },
         {

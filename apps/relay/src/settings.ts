@@ -1,4 +1,4 @@
-import { integer, oneOf, readSettings, rules, SettingRefused, shared, text } from '#settings';
+import { integer, oneOf, readSettings, rules, SettingRefused, shared, text, tracing } from '#settings';
 
 export type RelaySettings = ReturnType<typeof readRelaySettings>;
 
@@ -26,6 +26,7 @@ export function readRelaySettings(env: NodeJS.ProcessEnv) {
   return readSettings(env, {
     ...shared,
     ...rules,
+    ...tracing,
     ...kafkaReaders,
     port: integer('PORT', { min: 0, max: 65_535, fallback: 3001 }),
   });

@@ -64,5 +64,5 @@ export { JournalSeals } from './audit/journal-seals.js';
 export { importKinds } from './import/import-lines.js';
 export type { ImportKind } from './import/import-lines.js';
 export { Imports } from './import/imports.js';
-export type { ImportRequest } from './import/imports.js';
+export type { ImportRequest, ImportView } from './import/imports.js';
 export { ImportWorker } from './import/import-worker.js';

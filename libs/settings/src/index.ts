@@ -110,7 +110,33 @@ export const shared = {
   }),
   host: text('HOST', { pattern: /^[A-Za-z0-9.:_-]{1,255}$/, allowed: 'a host name or address', fallback: '127.0.0.1' }),
   logLevel: oneOf('LOG_LEVEL', ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
+  wechatBaseUrl: text('WECHAT_BASE_URL', {
+    pattern: /^https?:\/\/[^\s/?#]+(\/[^\s?#]*)?$/,
+    allowed: 'an http(s) URL without query',
+    fallback: 'https://api.weixin.qq.com',
+  }),
   eventsRetentionDays: integer('EVENTS_RETENTION_DAYS', { min: 1, max: 3650, fallback: 30 }),
+};
+
+/** Traces, off where there is no endpoint; OpenTelemetry's own names, so that one setting serves every service. */
+export const tracing = {
+  otlpEndpoint: text('OTEL_EXPORTER_OTLP_ENDPOINT', {
+    pattern: /^https?:\/\/[^\s/?#]+(\/[^\s?#]*)?$/,
+    allowed: 'an http(s) URL of an OTLP/HTTP receiver, or not set',
+    fallback: null,
+  }),
+  otlpHeaders: text('OTEL_EXPORTER_OTLP_HEADERS', {
+    pattern: /^[\x20-\x7e]{1,4096}$/,
+    allowed: 'name=value, comma-separated',
+    fallback: '',
+    secret: true,
+  }),
+  otelServiceName: text('OTEL_SERVICE_NAME', { pattern: /^.{1,255}$/, allowed: 'a name', fallback: '' }),
+  otelSamplerRatio: text('OTEL_TRACES_SAMPLER_ARG', {
+    pattern: /^(0(\.\d{1,9})?|1(\.0{1,9})?)$/,
+    allowed: 'a number from 0 to 1',
+    fallback: '1',
+  }),
 };
 
 /** What every process that applies the rules needs: one installation, one set of them. */

@@ -13,7 +13,12 @@ export interface DatabaseOptions {
   readonly applicationName: string;
   /** Milliseconds a statement may run; a lock is waited for at most half as long. */
   readonly statementTimeoutMs?: number;
+  /** Told of every statement; what it answers is called when that has ended. */
+  readonly watch?: Watch | undefined;
 }
+
+/** `statement`: its name, or its first word. Null: not looked at. */
+export type Watch = (statement: string) => ((hasFailed: boolean) => void) | null;
 
 /** A transaction in progress: one connection, statements in order. */
 export interface Transaction {
@@ -43,6 +48,7 @@ export class Database {
   readonly prisma: PrismaClient;
   readonly poolMax: number;
   private readonly pool: pg.Pool;
+  private readonly watch: Watch | undefined;
 
   constructor(options: DatabaseOptions) {
     this.poolMax = options.poolMax;
@@ -63,6 +69,8 @@ export class Database {
     this.pool.on('error', () => undefined);
     // One that breaks while it is lent tells its query, and then tells itself: unheard, that would end the process, too.
     this.pool.on('connect', (client) => client.on('error', () => undefined));
+    this.watch = options.watch;
+    if (options.watch !== undefined) watchPool(this.pool, options.watch);
     this.prisma = new PrismaClient({ adapter: new PrismaPg(this.pool) });
   }
 
@@ -104,7 +112,8 @@ export class Database {
       await client.query('BEGIN');
       const result = await work({
         query: async <Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]> => {
-          const answer = await client.query<Row>({ ...statement, values: [...(statement.values ?? [])] });
+          const ask = () => client.query<Row>({ ...statement, values: [...(statement.values ?? [])] });
+          const answer = await (this.watch === undefined ? ask() : watched(this.watch, statement, ask));
           return answer.rows;
         },
       });
@@ -123,5 +132,27 @@ export class Database {
   private asUnavailable(error: unknown): unknown {
     if (!isUnavailable(error) || error instanceof DatabaseUnavailable) return error;
     return new DatabaseUnavailable('the database cannot be asked just now', { cause: error });
+  }
+}
+
+/** Prisma's statements too: both ways in ask the pool, and in the place of whoever waits for the answer. */
+function watchPool(pool: pg.Pool, watch: Watch): void {
+  const ask = pool.query.bind(pool) as (statement: unknown, ...rest: unknown[]) => Promise<unknown>;
+  const watching = (statement: unknown, ...rest: unknown[]): Promise<unknown> =>
+    watched(watch, statement, () => ask(statement, ...rest));
+  pool.query = watching as typeof pool.query;
+}
+
+async function watched<T>(watch: Watch, statement: unknown, ask: () => Promise<T>): Promise<T> {
+  const { name, text } = typeof statement === 'object' && statement !== null ? (statement as Partial<Statement>) : {};
+  const end = watch(name ?? /\w+/.exec(text ?? '')?.[0]?.toUpperCase() ?? 'statement');
+  if (end === null) return ask();
+  try {
+    const answer = await ask();
+    end(false);
+    return answer;
+  } catch (error) {
+    end(true);
+    throw error;
   }
 }

@@ -42,6 +42,7 @@ export * from './api-keys.js';
 export * from './named.js';
 export * from './pushes.js';
 export * from './revocations.js';
+export * from './restore-epoch.js';
 export * from './sealed.js';
 export * from './signing-keys.js';
 export * from './merge-cases.js';

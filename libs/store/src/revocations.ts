@@ -92,13 +92,3 @@ export async function dropSpentRevocations(database: Database): Promise<number> 
   });
   return rows.length;
 }
-
-/** Raised after a restore: transaction numbers from before it mean nothing any more. */
-export async function readRestoreEpoch(database: Database): Promise<number> {
-  const [row] = await database.query<{ epoch: number }>({
-    name: 'read-restore-epoch',
-    text: 'SELECT epoch FROM installation',
-  });
-  if (row === undefined) throw new Error('the installation row is missing: run the migrations');
-  return row.epoch;
-}

@@ -3,6 +3,7 @@ import type { ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { Author, Caller, Origin } from '#identity';
 import { callerOf } from '../access/authentication.guard.js';
+import { spanOf } from '../operation/request-spans.js';
 
 /** Who asks, by which request: carried into every event as its cause. */
 export interface Asking {
@@ -16,7 +17,8 @@ export function askingOf(request: FastifyRequest): Asking {
   const caller = callerOf(request);
   if (caller === undefined) throw new Error('a route without a caller asks for one');
   const header = request.headers['traceparent'];
-  const trace = typeof header === 'string' && traceparent.test(header) ? header : null;
+  const given = typeof header === 'string' && traceparent.test(header) ? header : null;
+  const trace = spanOf(request)?.traceparent ?? given;
   return {
     caller,
     origin: (cause, reason = null) => ({

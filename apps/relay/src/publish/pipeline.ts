@@ -2,9 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Database, JournalRow, Portion, Snapshot } from '#store';
 import { encodeCursor, readPortion, readStates, shardCount } from '#store';
+import type { Tracer } from '#tracing';
 import type { KafkaSink, OutRecord } from '../kafka/sink.js';
 import type { RelayMetrics } from '../operation/metrics.js';
 import type { HeldShard, Leases } from './leases.js';
+import { startPublishSpans } from './publish-spans.js';
 import type { RecordMaker } from './records.js';
 import { cutIntoSends } from './records.js';
 import { StateRepair } from './state-repair.js';
@@ -16,6 +18,8 @@ export interface PipelineParts {
   readonly records: RecordMaker;
   readonly metrics: RelayMetrics;
   readonly logger: Logger;
+  /** Null: tracing is off. */
+  readonly tracer: Tracer | null;
   /** Which shards this pipeline serves. */
   readonly isOurs: (shard: number) => boolean;
 }
@@ -169,9 +173,22 @@ export class Pipeline {
     if (this.surelyHeld(group.map(({ shard }) => shard)).length < group.length) {
       throw new LeaseTooShort('the lease is about to end, or has ended');
     }
-    await sink.send(records);
+    await this.traced(steps, () => sink.send(records));
     this.lastEventAt = performance.now();
     metrics.published(records, steps.length);
+  }
+
+  private async traced(steps: readonly Step[], send: () => Promise<void>): Promise<void> {
+    const { tracer } = this.parts;
+    if (tracer === null) return send();
+    const end = startPublishSpans(tracer, steps);
+    try {
+      await send();
+      end(false);
+    } catch (error) {
+      end(true);
+      throw error;
+    }
   }
 
   private surelyHeld(shards: readonly number[]): number[] {

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Kafka } from 'kafkajs';
 import type { Logger } from 'pino';
 import type { Database } from '#store';
+import type { Tracer } from '#tracing';
 import { KafkaSink } from '../kafka/sink.js';
 import type { TopicOptions } from '../kafka/topics.js';
 import { prepareTopics, TopicRefused } from '../kafka/topics.js';
@@ -15,6 +16,7 @@ export interface RelayOptions {
   readonly relayId: string;
   readonly topics: TopicOptions;
   readonly leaseMs: number;
+  readonly tracer: Tracer | null;
 }
 
 /** One waits for Kafka while the other reads: docs/measurements.md. */
@@ -58,7 +60,7 @@ export class Relay {
       const sink = new KafkaSink(kafka, partitionCounts);
       this.sinks.push(sink);
       const isOurs = (shard: number): boolean => shard % pipelineCount === index;
-      return new Pipeline({ database, leases, sink, records, metrics, logger, isOurs });
+      return new Pipeline({ database, leases, sink, records, metrics, logger, tracer: this.options.tracer, isOurs });
     });
     leases.onTakeOver = (shards) => {
       for (const [index, { repair }] of pipelines.entries()) {
