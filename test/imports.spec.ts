@@ -1,7 +1,11 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
+import { runCli } from './harness/cli.js';
 import type { Answer, Json } from './harness/http.js';
 import { csv, importsOf, ndjson, textOf } from './harness/imports.js';
 import { type App, startApi } from './harness/processes.js';
+import { services } from './harness/services.js';
 import { shortOrWhole } from './harness/torture.js';
 import { until } from './harness/until.js';
 
@@ -24,7 +28,35 @@ describe('Imports', () => {
     await acme.stop();
   });
   const imports = importsOf(() => acme);
+  const cli = (...args: readonly string[]) => runCli(acme.database.url, ['import', ...args]);
   const { stateOf, ended, imported, ownerOf, count } = imports;
+
+  it('begin at the command line too, which works the job off, lists the bad lines and resumes what was broken off', async () => {
+    const folder = mkdtempSync(join(services.folder, 'import-'));
+    const [o1, o2, u] = [fresh('o'), fresh('o'), fresh('u')];
+    const file = join(folder, 'people.ndjson');
+    writeFileSync(
+      file,
+      textOf([{ appId: 'a1', openId: o1, unionId: u }, { appId: 'a2' }, { appId: 'a2', openId: o2, unionId: u }]),
+    );
+    const done = await cli('identities', file, '--entity', 'acme');
+    expect([done.code, done.stdout]).toEqual([0, expect.stringContaining('done: 3 of 3 lines, 1 failed')]);
+    expect(done.stdout).toContain('line 2: invalid_request');
+    expect((await ownerOf('a2', o2)).body.user.id).toBe((await ownerOf('a1', o1)).body.user.id);
+    const id = /import ([0-9a-f-]{36})/.exec(done.stdout)?.[1] ?? '';
+    expect((await cli('show', id)).stdout).toContain('done: 3 of 3 lines');
+    expect((await cli('resume', id)).code).toBe(0);
+    for (const [args, message] of [
+      [['identities', file], '--entity'],
+      [['identities', join(folder, 'none.csv'), '--entity', 'acme'], 'cannot be read'],
+      [['identities', file, '--entity', 'nobody'], 'entity_not_found'],
+      [['people', file, '--entity', 'acme'], 'no such kind'],
+      [['followers', '--entity', 'acme'], 'appId says whose followers'],
+    ] as const) {
+      const { code, stderr } = await cli(...args);
+      expect([args, code, stderr]).toEqual([args, 1, expect.stringContaining(message)]);
+    }
+  });
 
   describe('of identities', () => {
     it('takes lines as NDJSON, CSV or JSON items, and makes of them what logins would', async () => {

@@ -18,6 +18,14 @@ const commands: Readonly<Record<string, Command>> = {
     about: 'looks whether what must always hold does, and names what does not',
     load: () => import('./cli/doctor.js'),
   },
+  import: {
+    about: 'lists of identities and re-key tables, followers of a service account',
+    load: () => import('./cli/import.js'),
+  },
+  restored: {
+    about: 'after a restore from a backup: consumers take what is told from now on for newer',
+    load: () => import('./cli/restored.js'),
+  },
   keys: { about: 'signing keys of sessions: list, rotate, withdraw', load: () => import('./cli/keys.js') },
 };
 
