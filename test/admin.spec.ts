@@ -10,7 +10,7 @@ describe('Administering', () => {
   let adminId: string;
 
   beforeAll(async () => {
-    acme = await startAcme({ apis: 2 });
+    acme = await startAcme();
     ok(await acme.operator.put('/v1/entities/other', { name: 'Other' }));
     const made = await keyOf('acme', ['admin', 'read']);
     adminId = made.id;

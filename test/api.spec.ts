@@ -10,7 +10,7 @@ describe('The API', () => {
   const fresh = (letter: string): string => `${letter}${(next += 1)}-${'xyz'.repeat(3)}`;
 
   beforeAll(async () => {
-    acme = await startAcme({ apis: 2 });
+    acme = await startAcme();
     ok(await acme.operator.put('/v1/entities/other', { name: 'Other' }));
     const all = { entityId: 'other', name: 'all', scopes: ['ingest', 'read', 'merge', 'admin'] };
     stranger = acme.operator.as(ok(await acme.operator.post('/v1/api-keys', all)).body.key);

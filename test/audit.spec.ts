@@ -11,7 +11,7 @@ describe('The audit trail', () => {
   let store: Database;
 
   beforeAll(async () => {
-    acme = await startAcme({ apis: 2 });
+    acme = await startAcme();
     store = new Database({ url: acme.database.url, poolMax: 2, applicationName: 'spec' });
   });
   afterAll(async () => {

@@ -8,7 +8,7 @@ describe('A back end that was paid in a mini program', () => {
   const person = (): string => `payer-${(next += 1)}`;
 
   beforeAll(async () => {
-    scene = await startWechatScene();
+    scene = await startWechatScene({ apis: 1 });
     await scene.put('shop', 'mini_program', 'op1');
     await scene.put('loose', 'mini_program', null);
     await scene.put('game', 'mini_game', 'op1');

@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ConfigResourceTypes } from 'kafkajs';
 import type { Client } from 'pg';
 import { toHeaders } from '../libs/events/src/index.js';
 import {
@@ -16,21 +17,14 @@ import {
 } from '../libs/store/src/index.js';
 import { startKafka } from '../tools/kafka.js';
 import { type Database as TestDatabase, freshDatabase } from './harness/database.js';
-import {
-  createSmallTopics,
-  createTopic,
-  freshTopicPrefix,
-  type KafkaRecord,
-  kafkaClient,
-  readTopic,
-} from './harness/kafka.js';
+import { createSmallTopics, freshTopicPrefix, type KafkaRecord, kafkaClient, readTopic } from './harness/kafka.js';
 import { type App, startRelay } from './harness/processes.js';
 import { services } from './harness/services.js';
 import { shortOrWhole } from './harness/torture.js';
 import { until } from './harness/until.js';
 import { change, connect, createUsers, lock, notice, step, type Step } from './relay-people.js';
 
-/** One set of topics for all: creating 288 partitions takes a broker a while. Each spec looks at its own users. */
+/** One set of topics for all, small ones: reading 48 partitions takes a while. Each spec looks at its own users. */
 const prefix = freshTopicPrefix();
 const events = `${prefix}identity.user-events.v1`;
 const states = `${prefix}identity.user-states.v1`;
@@ -134,6 +128,7 @@ function load(users: readonly string[], writers: number): { end(): Promise<void>
   };
 }
 
+beforeAll(() => createSmallTopics(prefix));
 beforeEach(async () => {
   fresh = await freshDatabase();
   client = await connect(fresh.url);
@@ -333,7 +328,7 @@ describe('The relay', () => {
 
   it('goes on when the broker comes back, without a gap', async () => {
     const folder = join(services.folder, `broker-${randomUUID()}`);
-    const broker = await startKafka({ folder });
+    const broker = await startKafka({ folder, isShortLived: true });
     await createSmallTopics(prefix, broker.brokers);
     const app = await relay({ KAFKA_BROKERS: broker.brokers });
     const users = await createUsers(client, 16);
@@ -345,7 +340,7 @@ describe('The relay', () => {
     expect((await fetch(`${app.url}/readyz`)).status).toBe(200);
     await delay(shortOrWhole(2_000, 60_000));
     await writing.end();
-    const back = await startKafka({ folder, port: broker.port });
+    const back = await startKafka({ folder, port: broker.port, isShortLived: true });
     expect(back.brokers).toBe(broker.brokers);
     await untilPublished(120_000);
     const records = await ofUsers(events, users, back.brokers);
@@ -355,20 +350,37 @@ describe('The relay', () => {
     await back.kill();
   }, 240_000);
 
-  it('refuses to start without Kafka, and on a topic that would forget people', async () => {
+  it('refuses to start without Kafka', async () => {
     const without = await startRelay({ databaseUrl: fresh.url, env: { KAFKA_BROKERS: '' }, waitFor: 'nothing' });
     expect(await without.exited).toMatchObject({ code: 1 });
     expect(JSON.stringify(without.logs())).toContain('KAFKA_BROKERS');
-    const wrong = freshTopicPrefix();
-    await createTopic(`${wrong}identity.user-states.v1`);
-    const env = { KAFKA_TOPIC_PREFIX: wrong };
-    const refused = await startRelay({ databaseUrl: fresh.url, env, waitFor: 'nothing' });
-    expect(await refused.exited).toMatchObject({ code: 1 });
-    expect(JSON.stringify(refused.logs())).toContain(`${wrong}identity.user-states.v1: cleanup.policy is delete`);
+  });
+
+  it('makes the topics of the contract, and refuses to start on one that would forget people', async () => {
+    const own = freshTopicPrefix();
+    const env = { KAFKA_TOPIC_PREFIX: own };
+    await (await relay(env)).kill();
     const admin = kafkaClient().admin();
     await admin.connect();
-    const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(wrong));
-    await admin.deleteTopics({ topics });
+    const made = (await admin.listTopics()).filter((topic) => topic.startsWith(own));
+    const { topics: found } = await admin.fetchTopicMetadata({ topics: made });
+    expect(
+      Object.fromEntries(found.map(({ name, partitions }) => [name.slice(own.length), partitions.length])),
+    ).toEqual({
+      'identity.user-events.v1': 48,
+      'identity.user-states.v1': 48,
+      'identity.notices.v1': 48,
+      'identity.observations.v1': 48,
+      'identity.acknowledgements.v1': 48,
+      'identity.dead-letters.v1': 48,
+    });
+    const compacted = { type: ConfigResourceTypes.TOPIC, name: `${own}identity.user-states.v1` };
+    const configEntries = [{ name: 'cleanup.policy', value: 'delete' }];
+    await admin.alterConfigs({ validateOnly: false, resources: [{ ...compacted, configEntries }] });
+    const refused = await startRelay({ databaseUrl: fresh.url, env, waitFor: 'nothing' });
+    expect(await refused.exited).toMatchObject({ code: 1 });
+    expect(JSON.stringify(refused.logs())).toContain(`${own}identity.user-states.v1: cleanup.policy is delete`);
+    await admin.deleteTopics({ topics: made });
     await admin.disconnect();
-  }, 60_000);
+  });
 });

@@ -28,6 +28,8 @@ export interface KafkaOptions {
   readonly folder: string;
   /** Tried first; another free one is taken if somebody has it. */
   readonly port?: number;
+  /** For brokers that live minutes: the compiler that only pays off later stays off. */
+  readonly isShortLived?: boolean;
 }
 
 export interface KafkaBroker {
@@ -49,7 +51,11 @@ const FETCH_TIMEOUT_MS = 10 * 60_000;
 const JAVA_MIN = 17;
 const START_TRIES_MAX = 3;
 
-export async function startKafka({ folder, port: wantedPort }: KafkaOptions): Promise<KafkaBroker> {
+export async function startKafka({
+  folder,
+  port: wantedPort,
+  isShortLived = false,
+}: KafkaOptions): Promise<KafkaBroker> {
   const java = await findJava();
   const { jars, version } = await fetchJars();
   mkdirSync(folder, { recursive: true });
@@ -58,7 +64,7 @@ export async function startKafka({ folder, port: wantedPort }: KafkaOptions): Pr
     const port = await freePort(wantedPort);
     const settingsFile = writeSettings(folder, port, await freePort());
     if (!existsSync(join(folder, 'data', 'meta.properties'))) await format(java, jars, settingsFile);
-    const child = launch(java, jars, settingsFile, folder);
+    const child = launch(java, jars, settingsFile, folder, isShortLived ? ['-XX:TieredStopAtLevel=1'] : []);
     try {
       await untilReady(child, `127.0.0.1:${port}`);
       return {
@@ -268,12 +274,13 @@ async function stopEarlier(folder: string): Promise<void> {
   rmSync(pidFile, { force: true });
 }
 
-function launch({ command }: Java, jars: string, settingsFile: string, folder: string): Child {
+function launch({ command }: Java, jars: string, settingsFile: string, folder: string, options: string[]): Child {
   const child = startChild({
     name: 'Kafka',
     command,
     args: [
       '-Xmx512m',
+      ...options,
       // One small heap on a shared machine: the parallel collectors' threads cost more than they bring.
       '-XX:+UseSerialGC',
       '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn',

@@ -123,7 +123,7 @@ async function prepareKafka(folder: string, parts: Parts): Promise<string> {
     say('Kafka: KAFKA_BROKERS');
     return given;
   }
-  const kafka = await parts.start(() => startKafka({ folder: join(folder, 'kafka') }));
+  const kafka = await parts.start(() => startKafka({ folder: join(folder, 'kafka'), isShortLived: true }));
   say(`Kafka: ${kafka.origin}, port ${kafka.port}`);
   return kafka.brokers;
 }

@@ -2,10 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { Client, type QueryResultRow } from 'pg';
 import { services } from './services.js';
 
+/** What a spec that failed half-way left open. */
+const openDatabases = new Set<() => Promise<void>>();
+
 export interface Database {
   readonly name: string;
   readonly url: string;
-  /** One statement on a connection of its own: for arranging and looking, not for speed. */
+  /** For arranging and looking: one statement after the other, on one connection. */
   query<Row extends QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<Row[]>;
   /** Also when somebody is still connected. */
   drop(): Promise<void>;
@@ -22,11 +25,32 @@ async function createDatabase(from: string): Promise<Database> {
   const name = `${services.templateDatabase}_${randomBytes(5).toString('hex')}`;
   await once(services.adminUrl, `CREATE DATABASE ${name} ${from}`);
   const url = withDatabase(services.adminUrl, name);
+  let connection: Promise<Client> | undefined;
+  const disconnect = async (): Promise<void> => {
+    const open = connection;
+    connection = undefined;
+    await (await open?.catch(() => undefined))?.end();
+  };
+  openDatabases.add(disconnect);
   return {
     name,
     url,
-    query: (sql, values) => once(url, sql, values),
+    // One connection for all of them: a new one for every look costs more than the look.
+    query: async <Row extends QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<Row[]> => {
+      connection ??= connect(url, () => (connection = undefined));
+      try {
+        const client = await connection;
+        const { rows } = await client.query<Row>(sql, values === undefined ? undefined : [...values]);
+        return rows;
+      } catch (error) {
+        // After a statement that failed the connection may hold an open transaction, or be gone.
+        await disconnect();
+        throw error;
+      }
+    },
     drop: async () => {
+      await disconnect();
+      openDatabases.delete(disconnect);
       await once(services.adminUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     },
   };
@@ -38,10 +62,15 @@ function withDatabase(url: string, name: string): string {
   return changed.href;
 }
 
-async function once<Row extends QueryResultRow>(url: string, sql: string, values?: readonly unknown[]): Promise<Row[]> {
+async function connect(url: string, broken: () => void = () => undefined): Promise<Client> {
   const client = new Client({ connectionString: url });
-  client.on('error', () => undefined);
+  client.on('error', broken);
   await client.connect();
+  return client;
+}
+
+async function once<Row extends QueryResultRow>(url: string, sql: string, values?: readonly unknown[]): Promise<Row[]> {
+  const client = await connect(url);
   try {
     const { rows } = await client.query<Row>(sql, values === undefined ? undefined : [...values]);
     return rows;
@@ -49,3 +78,7 @@ async function once<Row extends QueryResultRow>(url: string, sql: string, values
     await client.end();
   }
 }
+
+afterAll(async () => {
+  for (const disconnect of openDatabases) await disconnect();
+});
