@@ -453,7 +453,9 @@ export class World {
     for (const conflict of this.conflicts) {
       const owner = this.ownerOf(conflict.appId, conflict.openId);
       const [first, second, ...others] = conflict.userIds.map((id) => this.users.get(id)?.leadsTo ?? id);
-      const entityId = owner?.entityId ?? this.users.get(first ?? '')?.entityId;
+      // Of whichever party is held: the unionId may move, by an undone merge, while the identity's owner is elsewhere.
+      const party = conflict.userIds.map((id) => this.users.get(id)).find((user) => user !== undefined);
+      const entityId = owner?.entityId ?? party?.entityId;
       if (entityId === undefined) continue;
       const keyOwner = this.keyOwner(entityId, conflict.openPlatformId, conflict.unionId);
       const against = keyOwner === undefined || keyOwner === owner ? second : keyOwner.id;
