@@ -49,7 +49,10 @@ function refusalOf(
   if (decision === 'rekey') return people.keys.has(conflict.key) ? 'conflict_stale' : null;
   if (other === null) return 'conflict_stale';
   if (decision === 'separate') return null;
-  if (decision === 'move_identity') return people.identitiesOf(owner).length === 1 ? 'last_identity' : null;
+  if (decision === 'move_identity') {
+    if (people.identitiesOf(owner).length === 1) return 'last_identity';
+    return people.identitiesOf(other).length + 1 > people.limits.hard ? 'too_many_identities' : null;
+  }
   if (people.areSeparated(owner, other)) return 'separated';
   const together = people.identitiesOf(owner).length + people.identitiesOf(other).length;
   return together > people.limits.hard ? 'too_many_identities' : null;

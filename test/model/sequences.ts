@@ -63,4 +63,14 @@ export const kept: ReadonlyMap<string, readonly to.Command[]> = new Map([
       to.resolveSeen(571, 190),
     ],
   ],
+  [
+    'an identity is moved by a decision to somebody who holds as many as may be',
+    [
+      to.resolveSeen(0, 0),
+      ...[2, 4, 6, 8, 5].map((what) => to.linkByHand(what, 0)),
+      to.resolveSeen(1, 0),
+      to.linkByHand(3, 1),
+      to.decideConflict(0, 'move_identity'),
+    ],
+  ],
 ]);

@@ -57,13 +57,15 @@ export class ConflictDecisions {
       return;
     }
     if (decision === 'move_identity') {
+      refuseLast(at.owner);
+      this.refuseMoreThan(other.identities.length + 1, 'the user would hold too many identities');
       moveIdentity(at, other);
       return;
     }
     if (at.world.areSeparated(at.owner.id, other.id))
       throw new Refusal('separated', 'the two users were separated by a decision: remove it first');
-    if (at.owner.identities.length + other.identities.length > this.settings.identitiesPerUserHardMax)
-      throw new Refusal('too_many_identities', 'the merged user would hold too many identities');
+    const together = at.owner.identities.length + other.identities.length;
+    this.refuseMoreThan(together, 'the merged user would hold too many identities');
     const mergeId = at.world.newId();
     const [requestedBy, requestedAt] = [at.origin.actor, at.world.now];
     const evidence = { conflictId: at.conflict.id };
@@ -77,6 +79,10 @@ export class ConflictDecisions {
     const options = { mergeId, automatic: false, evidence, requestedBy, requestedAt, allowDifferent: true };
     fold(at.world, at.owner, other, options, at.origin);
     await expectAcknowledgements(at.transaction, other.entityId, 'merge', mergeId, at.world.now);
+  }
+
+  private refuseMoreThan(identities: number, message: string): void {
+    if (identities > this.settings.identitiesPerUserHardMax) throw new Refusal('too_many_identities', message);
   }
 
   private async keysOf(conflict: ConflictView, entityId: string | null) {
@@ -127,9 +133,12 @@ function rekey({ world, conflict, owner, keyOwner, origin }: Place): void {
   else world.step(owner, 'identity.UserRekeyed.v1', { from, to }, origin, null);
 }
 
-function moveIdentity({ world, conflict, owner, origin }: Place, other: HeldUser): void {
+function refuseLast(owner: HeldUser): void {
   if (owner.identities.length === 1)
     throw new Refusal('last_identity', 'the last identity of a user stays: merge the users instead');
+}
+
+function moveIdentity({ world, conflict, owner, origin }: Place, other: HeldUser): void {
   const { appId, openId } = conflict;
   const identity = owner.identities.find((one) => one.appId === appId && one.openId === openId);
   if (identity === undefined) throw stale('its identity moved meanwhile');
