@@ -292,6 +292,37 @@ describe('Participants', () => {
     expect(await statusOf(mergeId)).toBe('pending_consent');
   });
 
+  it('answer by a key of their own as themselves only, and are then answered for by nobody else', async () => {
+    const keyOf = async (participant?: string): Promise<Http> => {
+      const request = { entityId: 'acme', name: 'answering', scopes: ['merge'], participant };
+      return acme.operator.as(ok(await acme.operator.post('/v1/api-keys', request)).body.key);
+    };
+    await consenting('points', 'shop');
+    const { mergeId, source, target } = await proposed();
+    const answer = async (by: Http, participant: string): Promise<unknown[]> => {
+      const said = { participant, status: 'accept' };
+      const { status, body } = await by.post(`/v1/merges/${mergeId}/acknowledgements`, said);
+      return [status, body?.code];
+    };
+    const own = await keyOf('points');
+    expect(await answer(own, 'shop')).toEqual([403, 'forbidden']);
+    expect(await answer(deciding, 'points')).toEqual([403, 'forbidden']);
+    expect(await statusOf(mergeId)).toBe('pending_consent');
+    expect(await answer(own, 'points')).toEqual([204, undefined]);
+    // Nobody has a key of the shop's own: whoever may write merges speaks for it.
+    expect(await answer(deciding, 'shop')).toEqual([204, undefined]);
+    expect(await liveId(source)).toBe(target);
+    const nowhere = { name: 'answering', scopes: ['merge'], participant: 'points' };
+    expect((await acme.operator.post('/v1/api-keys', nowhere)).status).toBe(400);
+    const [{ id }] = (await acme.operator.get('/v1/api-keys?limit=200')).body.items.filter(
+      ({ participant }: Json) => participant === 'points',
+    );
+    const { body: rotated } = ok(await acme.operator.post(`/v1/api-keys/${id}/rotate`, { graceSeconds: 0 }));
+    expect(rotated.participant).toBe('points');
+    ok(await acme.operator.delete(`/v1/api-keys/${rotated.id}`));
+    expect(await answer(deciding, 'points')).toEqual([204, undefined]);
+  });
+
   it('are told of once when an answer is overdue, and counted until it comes', async () => {
     await register('points', { acknowledges: ['merge', 'erasure'], overdueAfterSeconds: 1 });
     await register('shop', { acknowledges: ['merge', 'erasure'], overdueAfterSeconds: 600 });

@@ -106,4 +106,54 @@ describe('Asking why', () => {
     ok(await acme.operator.post(`/v1/erasures/${erasureId}/acknowledgements`, answer));
     expect(await states(`/v1/erasures/${erasureId}`)).toEqual([['erasure', 'done']]);
   });
+
+  it('tells how users, identities and redirects were at a moment', async () => {
+    const [o1, o2] = [fresh('o'), fresh('o')];
+    const moments: string[] = [];
+    const remember = async (): Promise<void> => {
+      const [row] = await acme.database.query<{ now: Date }>('SELECT clock_timestamp() AS now');
+      moments.push(row?.now.toISOString() ?? '');
+      // Times are told to the millisecond: what comes next is to be later.
+      await acme.database.query(`SELECT pg_sleep(0.005)`);
+    };
+    await remember();
+    const a = (await acme.resolved('a1', o1)).user.id;
+    const b = (await acme.resolved('a2', o2)).user.id;
+    await remember();
+    const request = { targetUserId: b, sourceUserIds: [a], reason: 'spec' };
+    const { mergeId } = ok(await acme.operator.post('/v1/merges', request)).body.results[0];
+    await remember();
+    ok(await acme.operator.delete(`/v1/identities/a1/${o1}?reason=spec`));
+    await remember();
+    const c = (await acme.resolved('a3', fresh('o'))).user.id;
+    ok(await acme.operator.post('/v1/identities', { appId: 'a1', openId: o1, userId: c, reason: 'spec' }));
+    ok(await acme.operator.post(`/v1/merges/${mergeId}/revert`, { reason: 'spec' }));
+    await remember();
+
+    const ownerAt = async (at?: string): Promise<unknown> => {
+      const { status, body } = await acme.operator.get(`/v1/identities/a1/${o1}?asOf=${at}`);
+      return status === 200 ? [body.user.id, body.user.version, body.identity.openId] : body.code;
+    };
+    const owners = [];
+    for (const moment of moments) owners.push(await ownerAt(moment));
+    expect(owners).toEqual(['identity_not_found', [a, 1, o1], [b, 2, o1], 'identity_not_found', [c, 2, o1]]);
+
+    const ledAt = async (at?: string): Promise<unknown> => {
+      const { results } = ok(await acme.operator.post(`/v1/users/lookup?asOf=${at}`, { ids: [a, b] })).body;
+      return results.map(({ status, userId }: Json) => `${status} ${userId}`);
+    };
+    expect(await ledAt(moments[0])).toEqual(['unknown null', 'unknown null']);
+    expect(await ledAt(moments[1])).toEqual([`live ${a}`, `live ${b}`]);
+    expect(await ledAt(moments[2])).toEqual([`merged ${b}`, `live ${b}`]);
+    expect(await ledAt(moments[4])).toEqual([`live ${a}`, `live ${b}`]);
+
+    const then = ok(await acme.operator.get(`/v1/users/${a}?asOf=${moments[2]}`)).body;
+    expect(then).toMatchObject({ id: a, status: 'merged', mergedInto: b, version: 2, identities: [] });
+    expect((await acme.operator.get(`/v1/users/${a}?asOf=${moments[0]}`)).body.code).toBe('user_not_found');
+    expect((await acme.operator.get(`/v1/users/${a}?asOf=yesterday`)).status).toBe(400);
+
+    ok(await acme.operator.delete(`/v1/users/${b}?reason=spec`));
+    expect(await ledAt(moments[2])).toEqual(['erased null', 'erased null']);
+    expect(await ownerAt(moments[2])).toBe('identity_not_found');
+  });
 });

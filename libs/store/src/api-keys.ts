@@ -9,6 +9,8 @@ export interface ApiKeyRow {
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
   readonly lastUsedAt: Date | null;
+  /** Whose own key it is; null: nobody's. */
+  readonly participant: string | null;
 }
 
 export interface NewApiKey {
@@ -21,16 +23,27 @@ export interface NewApiKey {
   readonly expiresAt: Date | null;
   /** The key it takes over from. */
   readonly replaces: string | null;
+  readonly participant: string | null;
 }
 
 const shown = `id, entity_id AS "entityId", name, prefix, scopes, created_at AS "createdAt", expires_at AS "expiresAt",
-  last_used_at AS "lastUsedAt"`;
+  last_used_at AS "lastUsedAt", participant`;
 
 export async function addApiKey(transaction: Transaction, key: NewApiKey): Promise<ApiKeyRow> {
   const [row] = await transaction.query<ApiKeyRow & Record<string, unknown>>({
-    text: `INSERT INTO api_key (id, entity_id, name, prefix, hash, scopes, expires_at, replaces)
-      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING ${shown}`,
-    values: [key.id, key.entityId, key.name, key.prefix, key.hash, key.scopes, key.expiresAt, key.replaces],
+    text: `INSERT INTO api_key (id, entity_id, name, prefix, hash, scopes, expires_at, replaces, participant)
+      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING ${shown}`,
+    values: [
+      key.id,
+      key.entityId,
+      key.name,
+      key.prefix,
+      key.hash,
+      key.scopes,
+      key.expiresAt,
+      key.replaces,
+      key.participant,
+    ],
   });
   if (row === undefined) throw new Error('an insert answers its row');
   return row;
@@ -93,4 +106,15 @@ export async function revokeApiKey(
     values: [id, entityId],
   });
   return row ?? null;
+}
+
+/** Is there a key that counts and is this participant's own? */
+export async function hasOwnKey(database: Database, entityId: string, participant: string): Promise<boolean> {
+  const rows = await database.query({
+    name: 'has-own-key',
+    text: `SELECT 1 FROM api_key WHERE entity_id = $1 AND participant = $2 AND revoked_at IS NULL
+      AND (expires_at IS NULL OR expires_at > clock_timestamp()) LIMIT 1`,
+    values: [entityId, participant],
+  });
+  return rows.length > 0;
 }

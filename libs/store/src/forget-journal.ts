@@ -1,20 +1,10 @@
 import type { Transaction } from './database.js';
 import type { PersonalIds } from './redact.js';
 import { redactJson } from './redact.js';
+import { relatedUsers } from './related.js';
 
-/**
- * Whoever shared an identity with them at any time, and so may name it: through merges, undone ones too, splits and moves,
- * at whatever distance; and the other sides of their conflicts.
- */
-const relatedSql = `WITH RECURSIVE related (id) AS (
-    SELECT unnest($1::uuid[])
-    UNION
-    SELECT next.id FROM related r CROSS JOIN LATERAL (
-      SELECT target_user_id AS id FROM merge WHERE source_user_id = r.id
-      UNION ALL SELECT source_user_id FROM merge WHERE target_user_id = r.id
-      UNION ALL SELECT unnest(ARRAY[data ->> 'newUserId', data ->> 'previousUserId'])::uuid FROM journal
-        WHERE user_id = r.id AND version IS NOT NULL) next
-    WHERE next.id IS NOT NULL)
+/** Whoever shared an identity with them at any time, and so may name it; and the other sides of their conflicts. */
+const relatedSql = `WITH RECURSIVE ${relatedUsers('SELECT unnest($1::uuid[])')}
   SELECT id FROM related UNION SELECT unnest(user_ids) FROM conflict WHERE user_ids && (SELECT array_agg(id) FROM related)`;
 
 export interface Entry extends Record<string, unknown> {

@@ -72,6 +72,10 @@ export async function forget(transaction: Transaction, person: Forgotten): Promi
   });
   const endedConflicts = await endConflicts(transaction, person, personal);
   await transaction.query({ text: 'DELETE FROM login_code WHERE user_id = ANY ($1)', values: [userIds] });
+  await transaction.query({
+    text: 'UPDATE departed_identity SET user_id = NULL WHERE user_id = ANY ($1)',
+    values: [userIds],
+  });
   for (const table of ['subscription', 'follower_lookup'])
     await transaction.query({
       text: `DELETE FROM ${table} WHERE (app_id, open_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,

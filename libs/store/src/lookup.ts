@@ -189,17 +189,3 @@ export async function readHistory(
     values: [query.userId, query.includeMerged, query.after, query.limit],
   });
 }
-
-/** The user's own state at a moment: what its last step until then left. Null before its first version. */
-export async function readStateAsOf(
-  database: Database,
-  userId: string,
-  at: Date,
-): Promise<{ entity_id: string; data: { user: UserState } } | null> {
-  const rows = await database.query<{ entity_id: string; data: { user: UserState } }>({
-    text: `SELECT entity_id, data FROM journal WHERE user_id = $1 AND version IS NOT NULL AND recorded_at <= $2
-      ORDER BY version DESC LIMIT 1`,
-    values: [userId, at],
-  });
-  return rows[0] ?? null;
-}

@@ -87,6 +87,8 @@ export interface Wanted {
 export type ChangeSet = Readonly<Partial<Record<ChangeSection, readonly object[]>>> & {
   /** Users found to be older than they were stored, by an import. */
   readonly olderUsers?: readonly { readonly id: string; readonly createdAt: string }[];
+  /** Whom identities left by an unlinking. */
+  readonly unlinked?: readonly { readonly fingerprint: string; readonly userId: string }[];
 };
 export type ChangeSection = (typeof sections)[number];
 
@@ -169,15 +171,24 @@ export async function applyChanges(transaction: Transaction, changes: ChangeSet)
   if (values.every((value) => value === null)) return;
   const text = `SELECT apply_changes(${sections.map((_, index) => `$${index + 1}::json`).join(', ')})`;
   await transaction.query({ name: 'apply-changes', text, values });
-  const { olderUsers = [] } = changes;
-  if (olderUsers.length === 0) return;
-  // A statement of its own, because it is rare: what a revert gives back must be as old as the import said.
-  await transaction.query({
-    name: 'older-users',
-    text: `UPDATE users SET own_created_at = least(own_created_at, r."createdAt")
-      FROM json_to_recordset($1::json) AS r(id uuid, "createdAt" timestamptz) WHERE users.id = r.id`,
-    values: [JSON.stringify(olderUsers)],
-  });
+  // Statements of their own, because they are rare.
+  const { olderUsers = [], unlinked = [] } = changes;
+  // What a revert gives back must be as old as the import said.
+  if (olderUsers.length > 0)
+    await transaction.query({
+      name: 'older-users',
+      text: `UPDATE users SET own_created_at = least(own_created_at, r."createdAt")
+        FROM json_to_recordset($1::json) AS r(id uuid, "createdAt" timestamptz) WHERE users.id = r.id`,
+      values: [JSON.stringify(olderUsers)],
+    });
+  if (unlinked.length > 0)
+    await transaction.query({
+      name: 'unlinked-from',
+      text: `UPDATE departed_identity SET user_id = r."userId"
+        FROM json_to_recordset($1::json) AS r(fingerprint text, "userId" uuid)
+        WHERE departed_identity.fingerprint = decode(r.fingerprint, 'hex')`,
+      values: [JSON.stringify(unlinked)],
+    });
 }
 
 /** One question of the warm read: what is known of this observation. */

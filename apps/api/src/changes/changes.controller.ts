@@ -2,7 +2,7 @@ import { Body, Controller, Delete, Get, HttpCode, Param, Post, Put, Query, Res }
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { Caller } from '#identity';
-import { Erasures, Links, Participants, Refusal, Separations, Splits } from '#identity';
+import { Answers, Erasures, Links, Participants, Refusal, Separations, Splits } from '#identity';
 import { CurrentCaller, Needs } from '../access/authentication.guard.js';
 import {
   AcknowledgementDto,
@@ -36,6 +36,7 @@ export class ChangesController {
     private readonly separations: Separations,
     private readonly erasures: Erasures,
     private readonly participants: Participants,
+    private readonly answers: Answers,
   ) {}
 
   /** Chosen identities leave this user and become a new one; the two are separated. */
@@ -129,6 +130,7 @@ export class ChangesController {
   ): Promise<void> {
     await this.erasures.get(id, caller.entityId);
     const { participant, status, detail = null } = body;
+    await this.answers.refuseForged(caller, participant);
     await this.participants.acknowledge({ kind: 'erasure', subjectId: id, participant, status, detail });
   }
 

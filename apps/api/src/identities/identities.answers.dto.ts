@@ -1,5 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IdentityAnswer, UserAnswer, UserBriefAnswer } from '../users/users.answers.dto.js';
+import { IdentityAnswer, UserAnswer, UserBriefAnswer, UserThenAnswer } from '../users/users.answers.dto.js';
 import { ProblemAnswer } from '../problem/problem.answers.dto.js';
 
 export class ResolvedAnswer {
@@ -43,6 +43,12 @@ export class IdentityFoundAnswer {
   retired?: boolean;
   /** What stands for it now. */
   replacedBy?: IdentityRefAnswer;
+}
+
+/** Who held the identity at a moment, as they were then. */
+export class IdentityThenAnswer {
+  identity: IdentityAnswer;
+  user: UserThenAnswer;
 }
 
 export class IdentityLookupResult {

@@ -1,17 +1,19 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiExtraModels, ApiOkResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { Caller, Observation, ResolveAnswer } from '#identity';
 import { admit, ObservationDto, Refusal, ResolveObservations, Users } from '#identity';
 import { CurrentCaller, Needs } from '../access/authentication.guard.js';
 import { problemOf } from '../problem/problem.filter.js';
+import { AsOfQueryDto } from '../request/as-of.dto.js';
 import type { Asking } from '../request/origin.js';
 import { CurrentAsking } from '../request/origin.js';
 import { IdentityLookupDto, ResolveBatchDto } from './identities.dto.js';
 import {
   IdentityFoundAnswer,
   IdentityLookupAnswer,
+  IdentityThenAnswer,
   ResolvedAnswer,
   ResolvedBatchAnswer,
   ResolvedItem,
@@ -68,15 +70,23 @@ export class IdentitiesController {
     return { results: await this.users.lookupIdentities(body.identities, caller.entityId) };
   }
 
+  /** The identity and its live user; with `asOf` whoever held it then, as they were. */
   @Get(':appId/:openId')
   @Needs('read')
   @Refuses('identity_not_found')
+  @ApiExtraModels(IdentityFoundAnswer, IdentityThenAnswer)
+  @ApiOkResponse({
+    schema: { anyOf: [{ $ref: getSchemaPath(IdentityFoundAnswer) }, { $ref: getSchemaPath(IdentityThenAnswer) }] },
+  })
   identity(
     @CurrentCaller() caller: Caller,
     @Param('appId') appId: string,
     @Param('openId') openId: string,
-  ): Promise<IdentityFoundAnswer> {
-    return this.users.byIdentity(appId, openId, caller.entityId);
+    @Query() { asOf }: AsOfQueryDto,
+  ): Promise<IdentityFoundAnswer | IdentityThenAnswer> {
+    const { entityId } = caller;
+    if (asOf !== undefined) return this.users.byIdentityAsOf({ appId, openId }, entityId, new Date(asOf));
+    return this.users.byIdentity(appId, openId, entityId);
   }
 
   private ask(observations: readonly Observation[], asking: Asking): Promise<ResolveAnswer[]> {

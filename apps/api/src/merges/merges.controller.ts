@@ -141,6 +141,7 @@ export class MergesController {
   ): Promise<void> {
     await this.views.get(id, asking.caller.entityId);
     const { participant, status, detail = null } = body;
+    await this.answers.refuseForged(asking.caller, participant);
     await this.answers.takeAboutMerge(id, { participant, status, detail }, asking.origin('participant'));
   }
 }

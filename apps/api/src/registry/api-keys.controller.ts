@@ -29,7 +29,12 @@ export class ApiKeysController {
         errors: [{ path: 'scopes', message: 'a key needs at least one scope' }],
       });
     const expiresAt = body.expiresAt === undefined ? null : new Date(body.expiresAt);
-    return this.keys.create({ entityId, name: body.name, scopes: body.scopes, expiresAt }, authorOf(asking));
+    const { name, scopes, participant = null } = body;
+    if (participant !== null && entityId === null)
+      throw new Refusal('invalid_request', 'a participant is one of an entity: say which', {
+        errors: [{ path: 'entityId', message: 'a participant is one of an entity: say which' }],
+      });
+    return this.keys.create({ entityId, name, scopes, expiresAt, participant }, authorOf(asking));
   }
 
   /**

@@ -60,6 +60,8 @@ export class ApiKeyAnswer {
   createdAt: Date;
   expiresAt: Date | null;
   lastUsedAt: Date | null;
+  /** Whose own key it is; null: nobody's. */
+  participant: string | null;
 }
 
 export class ApiKeyMadeAnswer extends ApiKeyAnswer {

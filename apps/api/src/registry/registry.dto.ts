@@ -105,6 +105,12 @@ export class ApiKeyRequestDto {
   @IsOptional()
   @IsISO8601({ strict: true, strictSeparator: true })
   expiresAt?: string;
+
+  /** The participant whose own key it is: it answers as that participant only, and no other key of the entity does. */
+  @IsOptional()
+  @IsString()
+  @Matches(slug, { message: 'participant must be 1 to 64 characters of a-z 0-9 -' })
+  participant?: string;
 }
 
 export const graceSecondsDefault = 86_400;

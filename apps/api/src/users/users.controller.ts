@@ -3,8 +3,9 @@ import { ApiExtraModels, ApiOkResponse, ApiTags, getSchemaPath } from '@nestjs/s
 import type { Caller } from '#identity';
 import { Users } from '#identity';
 import { CurrentCaller, Needs } from '../access/authentication.guard.js';
+import { AsOfQueryDto } from '../request/as-of.dto.js';
 import { byId, byNumber, paged, pageOf } from '../request/paging.js';
-import { HistoryQueryDto, OpenIdQueryDto, UserLookupDto, UserQueryDto, UsersQueryDto } from './users.dto.js';
+import { HistoryQueryDto, OpenIdQueryDto, UserLookupDto, UsersQueryDto } from './users.dto.js';
 import {
   HistoryPage,
   OpenIdAnswer,
@@ -41,11 +42,20 @@ export class UsersController {
     return paged(items, page.limit, ({ id }) => id);
   }
 
-  /** Whom many ids lead to, one answer per question, in order. */
+  /** Whom many ids lead to, or led to at a moment, one answer per question, in order. */
   @Post('lookup')
   @HttpCode(200)
-  async lookup(@CurrentCaller() caller: Caller, @Body() body: UserLookupDto): Promise<UserLookupAnswer> {
-    return { results: await this.users.lookup(body.ids, caller.entityId) };
+  async lookup(
+    @CurrentCaller() caller: Caller,
+    @Body() body: UserLookupDto,
+    @Query() { asOf }: AsOfQueryDto,
+  ): Promise<UserLookupAnswer> {
+    const { entityId } = caller;
+    const results =
+      asOf === undefined
+        ? await this.users.lookup(body.ids, entityId)
+        : await this.users.lookupAsOf(body.ids, entityId, new Date(asOf));
+    return { results };
   }
 
   /** The live user that this id leads to, however often it was merged; 410 for an erased one. */
@@ -58,7 +68,7 @@ export class UsersController {
   async user(
     @CurrentCaller() caller: Caller,
     @Param('userId') userId: string,
-    @Query() query: UserQueryDto,
+    @Query() query: AsOfQueryDto,
   ): Promise<UserFoundAnswer | UserThenAnswer> {
     if (query.asOf !== undefined) return this.users.asOf(userId, caller.entityId, new Date(query.asOf));
     const user = await this.users.live(userId, caller.entityId);

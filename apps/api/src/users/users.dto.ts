@@ -56,14 +56,6 @@ export class UsersQueryDto extends PageQueryDto {
   createdTo?: string;
 }
 
-export class UserQueryDto {
-  /** The user as it was at this time. */
-  @IsOptional()
-  @IsISO8601({ strict: true })
-  @MaxLength(40)
-  asOf?: string;
-}
-
 export class OpenIdQueryDto {
   /** The sibling app. */
   @IsString()

@@ -15,6 +15,8 @@ export interface Caller {
   readonly actor: string;
   readonly entityId: string | null;
   readonly scopes: ReadonlySet<Scope>;
+  /** The participant whose own key it is; null: nobody's. */
+  readonly participant: string | null;
 }
 
 export interface ApiKeyView {
@@ -26,6 +28,7 @@ export interface ApiKeyView {
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
   readonly lastUsedAt: Date | null;
+  readonly participant: string | null;
 }
 
 interface Remembered {
@@ -59,7 +62,7 @@ export class ApiKeys {
   async authenticate(key: string): Promise<Caller | null> {
     const hash = digest(key);
     if (this.operatorDigest !== null && timingSafeEqual(hash, this.operatorDigest))
-      return { keyId: 'operator', actor: 'operator', entityId: null, scopes: new Set(scopes) };
+      return { keyId: 'operator', actor: 'operator', entityId: null, scopes: new Set(scopes), participant: null };
     const name = hash.toString('base64');
     const now = Date.now();
     const known = this.remembered.get(name);
@@ -68,7 +71,13 @@ export class ApiKeys {
     const expiresAt = row?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
     const valid = row !== null && row.revokedAt === null && now < expiresAt;
     const caller: Caller | null = valid
-      ? { keyId: row.id, actor: `key:${row.id}`, entityId: row.entityId, scopes: new Set(row.scopes as Scope[]) }
+      ? {
+          keyId: row.id,
+          actor: `key:${row.id}`,
+          entityId: row.entityId,
+          scopes: new Set(row.scopes as Scope[]),
+          participant: row.participant,
+        }
       : null;
     if (this.remembered.size >= rememberedMax) this.remembered.clear();
     this.remembered.set(name, { caller, expiresAt, readAt: now });
@@ -82,10 +91,11 @@ export class ApiKeys {
       readonly name: string;
       readonly scopes: readonly Scope[];
       readonly expiresAt: Date | null;
+      readonly participant: string | null;
     },
     by: Author,
   ): Promise<ApiKeyView & { key: string }> {
-    const { entityId, name } = request;
+    const { entityId, name, participant } = request;
     if (entityId !== null) {
       const entity = await this.database.prisma.entity.findUnique({ where: { id: entityId } });
       if (entity === null) throw new Refusal('entity_not_found', 'no such entity');
@@ -94,7 +104,7 @@ export class ApiKeys {
     const { key, row } = draw({ ...request, scopes: scopesOf, replaces: null });
     const made = await this.database.transaction(async (transaction) => {
       const added = await addApiKey(transaction, row);
-      const details = { name, prefix: row.prefix, scopes: scopesOf, expiresAt: row.expiresAt };
+      const details = { name, prefix: row.prefix, scopes: scopesOf, expiresAt: row.expiresAt, participant };
       await recordDeed(transaction, { ...by, entityId, action: 'api_key.created', subject: row.id, details });
       return added;
     });
@@ -160,8 +170,8 @@ const prefixLength = 12;
 
 function draw(request: Omit<NewApiKey, 'id' | 'prefix' | 'hash'>): { key: string; row: NewApiKey } {
   const key = `ulk_${randomBytes(32).toString('base64url')}`;
-  const { entityId, name, scopes: scopesOf, expiresAt, replaces } = request;
-  const row = { entityId, name, scopes: scopesOf, expiresAt, replaces };
+  const { entityId, name, scopes: scopesOf, expiresAt, replaces, participant } = request;
+  const row = { entityId, name, scopes: scopesOf, expiresAt, replaces, participant };
   return { key, row: { ...row, id: v7(), prefix: key.slice(0, prefixLength), hash: digest(key) } };
 }
 
@@ -174,6 +184,7 @@ function viewOf({
   createdAt,
   expiresAt,
   lastUsedAt,
+  participant,
 }: ApiKeyRow): ApiKeyView {
-  return { id, entityId, name, prefix, scopes: scopesOf as Scope[], createdAt, expiresAt, lastUsedAt };
+  return { id, entityId, name, prefix, scopes: scopesOf as Scope[], createdAt, expiresAt, lastUsedAt, participant };
 }

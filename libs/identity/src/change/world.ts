@@ -105,6 +105,8 @@ export class World {
   };
   /** The event types of the steps so far, in order. */
   readonly stepped: string[] = [];
+  /** Whom identities left by an unlinking. */
+  readonly unlinked: { readonly fingerprint: string; readonly userId: string }[] = [];
   private readonly changedUsers = new Set<HeldUser>();
   private readonly olderUsers: { id: string; createdAt: string }[] = [];
   private readonly changedConflicts = new Map<string, object>();
@@ -479,6 +481,7 @@ export class World {
       ...keyRows,
       conflicts: [...this.changedConflicts.values()],
       olderUsers: this.olderUsers,
+      unlinked: this.unlinked,
       users: [...this.changedUsers].map(({ id, entityId, status, version, mergedInto, createdAt }) => ({
         id,
         entityId,

@@ -67,6 +67,7 @@ export class Links {
       world.unlink(identity, owner);
       const fingerprint = this.fingerprints.of(ref.appId, ref.openId);
       world.write('departed', { fingerprint, at: world.now, erased: false });
+      world.unlinked.push({ fingerprint, userId: owner.id });
       world.step(owner, 'identity.UserUnlinked.v1', { identity: shown(identity) }, origin, null);
       return { identity: shown(identity), user: shownUser(owner) };
     });

@@ -6,10 +6,13 @@ import {
   listUsers,
   readHistory,
   readIdentities,
+  readLeadersAsOf,
+  readOwnerAsOf,
   readRetiredIdentities,
   readStateAsOf,
   readUsers,
 } from '#store';
+import { Fingerprints } from '../access/fingerprints.js';
 import { Refusal } from '../problem.js';
 
 export interface LiveUser {
@@ -45,6 +48,17 @@ export interface IdentityAnswer {
   readonly replacedBy?: { readonly appId: string; readonly openId: string };
 }
 
+/** The owner of an identity at a moment, in the state of then. */
+export interface IdentityThenAnswer {
+  readonly identity: IdentityAnswer['identity'];
+  readonly user: UserState;
+}
+
+interface IdentityRef {
+  readonly appId: string;
+  readonly openId: string;
+}
+
 export type LookupStatus = 'live' | 'merged' | 'erased' | 'unknown';
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -58,7 +72,10 @@ export function liveUser(view: UserView): LiveUser {
 /** Everything that is asked about people. `entityId` null: the operator. A stranger's user is unknown. */
 @Injectable()
 export class Users {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly fingerprints: Fingerprints,
+  ) {}
 
   /** The live user that an id leads to. Throws `user_not_found` or `user_erased`. */
   async live(userId: string, entityId: string | null): Promise<LiveUser> {
@@ -76,7 +93,39 @@ export class Users {
       throw new Refusal('user_erased', 'this user was erased', { userId });
     const then = await readStateAsOf(this.database, userId, at);
     if (then === null) throw new Refusal('user_not_found', 'this user did not exist at that time');
-    return then.data.user;
+    return then;
+  }
+
+  /** Whom each id led to at a moment. Who is erased since is erased, whatever was known of them then. */
+  async lookupAsOf(
+    ids: readonly string[],
+    entityId: string | null,
+    at: Date,
+  ): Promise<{ id: string; status: LookupStatus; userId: string | null }[]> {
+    const now = await this.lookup(ids, entityId);
+    const known = now.filter(({ status }) => status !== 'unknown' && status !== 'erased').map(({ id }) => id);
+    const led = new Map((await readLeadersAsOf(this.database, known, at)).map((one) => [one.id, one]));
+    const leaders = await readUsers(this.database, [...new Set([...led.values()].map(({ leader }) => leader))], null);
+    return now.map(({ id, status }) => {
+      const then = led.get(id);
+      if (status === 'erased' || leaders.get(then?.leader ?? '')?.status === 'erased')
+        return { id, status: 'erased', userId: null };
+      if (then === undefined) return { id, status: 'unknown', userId: null };
+      return { id, status: then.leader === id ? 'live' : 'merged', userId: then.leader };
+    });
+  }
+
+  /** Who held an identity at a moment, as they were then. */
+  async byIdentityAsOf(ref: IdentityRef, entityId: string | null, at: Date): Promise<IdentityThenAnswer> {
+    const fingerprint = this.fingerprints.of(ref.appId, ref.openId);
+    const user = await readOwnerAsOf(this.database, { ...ref, fingerprint, entityId, at });
+    const identity =
+      user !== null && 'identities' in user
+        ? user.identities.find(({ appId, openId }) => appId === ref.appId && openId === ref.openId)
+        : undefined;
+    if (user === null || identity === undefined)
+      throw new Refusal('identity_not_found', 'nobody is known to have held that identity at that time');
+    return { identity, user };
   }
 
   async lookup(

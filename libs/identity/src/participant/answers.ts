@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Acknowledgement } from '#events';
-import { Database, findMerge } from '#store';
+import { Database, findMerge, hasOwnKey } from '#store';
+import type { Caller } from '../access/api-keys.js';
 import type { Origin } from '../change/world.js';
 import { MergeCases } from '../consent/merge-cases.js';
 import { isUserId } from '../lookup/users.js';
@@ -45,6 +46,19 @@ export class Answers {
     if (status === 'accept' || status === 'refuse')
       await this.cases.answer({ mergeId, participant, answer: status, reason: detail }, origin);
     else await this.participants.acknowledgeMerge(mergeId, { participant, status, detail });
+  }
+
+  /**
+   * By REST a participant is whoever may write merges, until it has a key of its own: that key answers as it and as
+   * nobody else, and no other key of the entity answers as it. On Kafka the broker's rights say who may write.
+   */
+  async refuseForged(caller: Caller, participant: string): Promise<void> {
+    const { entityId } = caller;
+    const isForged =
+      caller.participant === null
+        ? entityId !== null && (await hasOwnKey(this.database, entityId, participant))
+        : caller.participant !== participant;
+    if (isForged) throw new Refusal('forbidden', `this key may not answer as the participant ${participant}`);
   }
 
   private async refuseUnknown(kind: Acknowledgement['kind'], id: string): Promise<void> {
