@@ -9,6 +9,7 @@ import { migrate } from '../migrate.js';
 import { type Parts, withParts } from '../parts.js';
 import { removePostgres, startPostgres } from '../postgres.js';
 import { until } from '../until.js';
+import { benchLatency, type Latency } from './latency.js';
 import { benchRelay } from './relay.js';
 import { benchResolve } from './resolve.js';
 
@@ -47,6 +48,19 @@ async function main(parts: Parts): Promise<number> {
     );
   }
   const kafka = await parts.start(() => startKafka({ folder: join(folder, 'kafka') }));
+  const latencyDatabase = postgres.url('latency_bench');
+  await migrateNew(postgres.url(), latencyDatabase);
+  const prefix = 'latency.';
+  say('From a commit to a consumer, beside a bare send to a consumer ...');
+  const stopRelay = await serveRelay(parts, folder, {
+    DATABASE_URL: latencyDatabase,
+    KAFKA_BROKERS: kafka.brokers,
+    KAFKA_TOPIC_PREFIX: prefix,
+  });
+  const latency = await benchLatency({ databaseUrl: latencyDatabase, brokers: kafka.brokers, prefix });
+  await stopRelay();
+  for (const [figure, { p50Ms, p99Ms }] of Object.entries(latency) as [string, Latency][])
+    say(`  ${figure.padEnd(20)} p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`);
   const relayDatabase = postgres.url('relay_bench');
   await migrateNew(postgres.url(), relayDatabase);
   say('The relay beside the bare KafkaJS producer, the same batches ...');
@@ -54,7 +68,7 @@ async function main(parts: Parts): Promise<number> {
   say(
     `  bare ${Math.round(relay.barePerSecond)}/s, relay ${Math.round(relay.relayPerSecond)}/s: ${relay.ratio.toFixed(2)} of it`,
   );
-  say(JSON.stringify({ resolve, relay }));
+  say(JSON.stringify({ resolve, latency, relay }));
   return 0;
 }
 
@@ -64,6 +78,7 @@ async function serve(
   name: string,
   path: readonly string[],
   env: Record<string, string>,
+  onStarted: (stop: () => Promise<void>) => void = () => undefined,
 ): Promise<string> {
   const port = await freePort();
   const child = startChild({
@@ -73,10 +88,24 @@ async function serve(
     env: { PATH: process.env.PATH, PORT: String(port), HOST: '127.0.0.1', ...env },
     logFile: join(folder, `${name}.log`),
   });
-  parts.atEnd(async () => {
+  const stop = async (): Promise<void> => {
     await child.stop();
-  });
+  };
+  parts.atEnd(stop);
+  onStarted(stop);
   return `http://127.0.0.1:${port}`;
+}
+
+/** Answers how to stop it. */
+async function serveRelay(parts: Parts, folder: string, env: Record<string, string>): Promise<() => Promise<void>> {
+  const stops: (() => Promise<void>)[] = [];
+  const secrets = { SECRETS_KEY: randomBytes(32).toString('base64'), LOG_LEVEL: 'warn' };
+  const path = ['dist', 'apps', 'relay', 'src', 'main.js'];
+  const relay = await serve(parts, folder, 'relay', path, { ...secrets, ...env }, (stop) => stops.push(stop));
+  await until(async () => (await fetch(`${relay}/readyz`)).ok, { timeoutMs: 120_000, what: 'the relay' });
+  return async () => {
+    for (const stop of stops) await stop();
+  };
 }
 
 async function migrateNew(adminUrl: string, url: string): Promise<void> {

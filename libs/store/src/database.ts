@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { DatabaseUnavailable, isContention, isUnavailable } from './database-faults.js';
 import { PrismaClient } from './generated/client.js';
+import { hearJournal, JournalBell } from './journal-bell.js';
 
 const attemptsMax = 12;
 /** A lock that nobody lets go of costs half a statement's time each try: who waits for an answer is told sooner. */
@@ -23,6 +24,8 @@ export type Watch = (statement: string) => ((hasFailed: boolean) => void) | null
 /** A transaction in progress: one connection, statements in order. */
 export interface Transaction {
   query<Row extends pg.QueryResultRow>(statement: Statement): Promise<Row[]>;
+  /** The journal grows with this transaction: once it is committed, whoever follows is told. */
+  growsJournal(): void;
 }
 
 /** A statement with a name is prepared once per connection. */
@@ -49,8 +52,9 @@ export class Database {
   readonly poolMax: number;
   private readonly pool: pg.Pool;
   private readonly watch: Watch | undefined;
+  private readonly bell: JournalBell;
 
-  constructor(options: DatabaseOptions) {
+  constructor(private readonly options: DatabaseOptions) {
     this.poolMax = options.poolMax;
     const statementTimeoutMs = options.statementTimeoutMs ?? 15_000;
     this.pool = new pg.Pool({
@@ -69,6 +73,8 @@ export class Database {
     this.pool.on('error', () => undefined);
     // One that breaks while it is lent tells its query, and then tells itself: unheard, that would end the process, too.
     this.pool.on('connect', (client) => client.on('error', () => undefined));
+    // Before anybody watches: it is nobody's request.
+    this.bell = new JournalBell(this.pool.query.bind(this.pool) as (statement: Statement) => Promise<unknown>);
     this.watch = options.watch;
     if (options.watch !== undefined) watchPool(this.pool, options.watch);
     this.prisma = new PrismaClient({ adapter: new PrismaPg(this.pool) });
@@ -100,6 +106,12 @@ export class Database {
     }
   }
 
+  /** Calls `onRing` when the journal may have grown, until `signal` fires. A hint, which may be missed. */
+  hearJournal(heard: { readonly onRing: () => void; readonly signal: AbortSignal }): Promise<void> {
+    const { url, applicationName } = this.options;
+    return hearJournal({ connectionString: url, application_name: applicationName, keepAlive: true }, heard);
+  }
+
   async close(): Promise<void> {
     await this.prisma.$disconnect();
     if (!this.pool.ended) await this.pool.end();
@@ -108,6 +120,7 @@ export class Database {
   private async attempt<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
+    let hasGrown = false;
     try {
       await client.query('BEGIN');
       const result = await work({
@@ -116,8 +129,12 @@ export class Database {
           const answer = await (this.watch === undefined ? ask() : watched(this.watch, statement, ask));
           return answer.rows;
         },
+        growsJournal: () => {
+          hasGrown = true;
+        },
       });
       await client.query('COMMIT');
+      if (hasGrown) this.bell.ring();
       return result;
     } catch (error) {
       await client.query('ROLLBACK').catch((failure: unknown) => {

@@ -171,6 +171,7 @@ export async function applyChanges(transaction: Transaction, changes: ChangeSet)
   if (values.every((value) => value === null)) return;
   const text = `SELECT apply_changes(${sections.map((_, index) => `$${index + 1}::json`).join(', ')})`;
   await transaction.query({ name: 'apply-changes', text, values });
+  if ((changes.journal?.length ?? 0) > 0) transaction.growsJournal();
   // Statements of their own, because they are rare.
   const { olderUsers = [], unlinked = [] } = changes;
   // What a revert gives back must be as old as the import said.

@@ -46,6 +46,11 @@ export class Leases {
     return this.held.size;
   }
 
+  /** Some of what is held is another relay's share. */
+  get hasSurplus(): boolean {
+    return this.surplus > 0;
+  }
+
   shards(isOurs: (shard: number) => boolean): HeldShard[] {
     return [...this.held.values()].filter(({ shard }) => isOurs(shard));
   }
@@ -74,6 +79,7 @@ export class Leases {
    * not ours any more, or the server lost its memory; what is held now was read anew.
    */
   async save(shards: readonly HeldShard[], incarnation: number | null): Promise<boolean> {
+    if (shards.length === 0) return true;
     const { relayId, leaseMs } = this.options;
     const asked = performance.now();
     const leases: ShardLease[] = shards.map(({ shard, epoch, cursor }) => ({

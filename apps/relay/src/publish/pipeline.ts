@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Database, JournalRow, Portion, Snapshot } from '#store';
-import { encodeCursor, readPortion, readStates, shardCount } from '#store';
+import { readPortion, readStates, shardCount } from '#store';
 import type { Tracer } from '#tracing';
 import type { KafkaSink, OutRecord } from '../kafka/sink.js';
 import type { RelayMetrics } from '../operation/metrics.js';
+import { Alarm } from './alarm.js';
 import type { HeldShard, Leases } from './leases.js';
+import { Places } from './places.js';
 import { startPublishSpans } from './publish-spans.js';
 import type { RecordMaker } from './records.js';
 import { cutIntoSends } from './records.js';
@@ -37,9 +39,6 @@ const backoffMaxMs = 5_000;
 const closeLookMs = 1_000;
 const closePollMs = 20;
 const idlePollMs = 100;
-/** An idle place moves on too; saved now and then, it keeps the next reader from looking through what is seen. */
-const idleSaveMs = 10_000;
-
 /** One row, what it becomes in Kafka, and the place behind it. */
 interface Step {
   readonly row: JournalRow;
@@ -54,12 +53,15 @@ class LeaseTooShort extends Error {
 /** Follows the journal for its shards and publishes it, one send at a time, saving each place after it was acknowledged. */
 export class Pipeline {
   readonly repair: StateRepair;
+  /** To be rung when there may be something to publish. */
+  readonly alarm = new Alarm();
   private batchLimit = batchMax;
   private lastEventAt = 0;
-  private lastSaveAt = performance.now();
+  private readonly places: Places;
 
   constructor(private readonly parts: PipelineParts) {
     this.repair = new StateRepair(parts);
+    this.places = new Places(parts.leases, parts.isOurs);
   }
 
   /** Until `signal` fires; the batch in hand is finished. */
@@ -69,7 +71,7 @@ export class Pipeline {
       try {
         const isMore = await this.round(signal);
         backoffMs = backoffMinMs;
-        if (!isMore) await pause(this.pollMs(), signal);
+        if (!isMore) await this.alarm.rest(this.pollMs(), signal);
       } catch (error) {
         this.parts.metrics.sendFailures.inc();
         this.parts.logger.warn({ reason: String(error), backoffMs }, 'batch failed; it will come again');
@@ -78,13 +80,16 @@ export class Pipeline {
         await this.reload(signal);
       }
     }
+    await this.places.save().catch((error: unknown) => {
+      this.parts.logger.warn({ err: error }, 'the last places are not saved');
+    });
   }
 
   /** What is in memory may be ahead of what happened. Until it has been read anew nothing may be published. */
   private async reload(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        return await this.parts.leases.reload(this.parts.leases.shards(this.parts.isOurs));
+        return await this.places.reload();
       } catch (error) {
         this.parts.logger.warn({ err: error }, 'the places of the shards cannot be read');
         await pause(backoffMaxMs / 5, signal);
@@ -99,12 +104,12 @@ export class Pipeline {
   /** One portion for each group of shards that stand at the same place. True: there is more at once. */
   private async round(signal: AbortSignal): Promise<boolean> {
     const { leases, isOurs } = this.parts;
-    await leases.giveUpSurplus(isOurs);
+    await this.places.giveUpSurplus();
     await this.repair.runDue((shards) => this.surelyHeld(shards));
     await this.repair.runRequested(() => this.surelyHeld(leases.shards(isOurs).map(({ shard }) => shard)));
     let isMore = false;
     let upto: Snapshot | undefined;
-    for (const group of groupByPlace(leases.shards(isOurs))) {
+    for (const group of this.places.groups()) {
       if (signal.aborted) return false;
       const portion = await this.read(group, upto);
       if (portion === null) return true;
@@ -130,26 +135,22 @@ export class Pipeline {
     return null;
   }
 
-  private async publish(group: readonly HeldShard[], portion: Portion): Promise<void> {
+  private async publish(group: readonly HeldShard[], { rows, ...portion }: Portion): Promise<void> {
     const { incarnation } = portion.next;
     const { seen } = group[0]?.cursor ?? portion.next;
-    const sends = cutIntoSends(await this.stepsOf(portion), (record) => this.partitionName(record));
-    for (const [index, steps] of sends.entries()) {
+    const sends = cutIntoSends(await this.stepsOf(rows, portion.epoch), (record) => this.partitionName(record));
+    const last = sends.pop() ?? [];
+    for (const steps of sends) {
       await this.send(group, steps);
-      const last = steps.at(-1);
-      if (last === undefined || index === sends.length - 1) continue;
-      for (const held of group) held.cursor = { seen, upto: portion.upto, after: last.row.id, incarnation };
-      if (!(await this.parts.leases.save(group, incarnation))) return;
+      const cursor = { seen, upto: portion.upto, after: steps.at(-1)?.row.id ?? 0, incarnation };
+      if (!(await this.places.move(group, { cursor, events: steps.length }))) return;
     }
-    for (const held of group) held.cursor = portion.next;
-    const isIdleSaveDue = performance.now() - this.lastSaveAt > idleSaveMs;
-    if (sends.length === 0 && !isIdleSaveDue) return;
-    this.lastSaveAt = performance.now();
-    await this.parts.leases.save(group, incarnation);
+    if (last.length > 0) await this.send(group, last);
+    await this.places.move(group, { cursor: portion.next, events: last.length });
   }
 
   /** The state of a user goes behind its last event of the batch. */
-  private async stepsOf({ rows, epoch }: Portion): Promise<Step[]> {
+  private async stepsOf(rows: readonly JournalRow[], epoch: number): Promise<Step[]> {
     const { database, records } = this.parts;
     if (rows.length === 0) return [];
     const bytes = rows.reduce((sum, { data }) => sum + data.length, 0);
@@ -200,15 +201,6 @@ export class Pipeline {
   private partitionName({ topic, key }: OutRecord): string {
     return `${topic}/${this.parts.sink.partition(topic, key)}`;
   }
-}
-
-function groupByPlace(shards: readonly HeldShard[]): HeldShard[][] {
-  const groups = new Map<string, HeldShard[]>();
-  for (const held of shards) {
-    const place = encodeCursor(held.cursor);
-    groups.set(place, [...(groups.get(place) ?? []), held]);
-  }
-  return [...groups.values()];
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

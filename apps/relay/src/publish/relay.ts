@@ -69,6 +69,8 @@ export class Relay {
     };
     const { signal } = this.stopping;
     this.looking = this.keepLooking(signal);
+    const onRing = (): void => pipelines.forEach(({ alarm }) => alarm.ring());
+    void database.hearJournal({ onRing, signal });
     this.pipelines = pipelines.map((pipeline) => pipeline.run(signal));
     this.hasStarted = true;
     return partitionCounts;
