@@ -47,10 +47,10 @@ describe(`What callers were told, APIs and relays under load (SEED=${seed})`, ()
     await untilMore();
   };
 
-  /** Somebody was answered since. */
-  const untilMore = async (): Promise<void> => {
+  /** So many were answered since. */
+  const untilMore = async (answers = 5): Promise<void> => {
     const before = callers.ledger.length;
-    await until(() => callers.ledger.length > before + 5, { ...patience, what: 'callers to be answered' });
+    await until(() => callers.ledger.length > before + answers, { ...patience, what: 'callers to be answered' });
   };
 
   /** It publishes: a relay that never came to that would be no loss. */
@@ -84,7 +84,8 @@ describe(`What callers were told, APIs and relays under load (SEED=${seed})`, ()
 
   const killRelay = async (relay: RelaySlot): Promise<void> => {
     const relayId = await untilHolding(relay);
-    await delay(below(200));
+    await untilPublishing();
+    await delay(below(100));
     await relay.replace();
     await installation.expireLeasesOf(relayId);
   };
@@ -92,7 +93,8 @@ describe(`What callers were told, APIs and relays under load (SEED=${seed})`, ()
   const killApi = async (index: number): Promise<void> => {
     const slot = installation.apis[index % installation.apis.length];
     await until(async () => (await fetch(`${slot?.app().url}/readyz`)).ok, { ...patience, what: 'an API to be ready' });
-    await delay(below(200));
+    await untilMore(20);
+    await delay(below(100));
     await slot?.replace();
   };
 

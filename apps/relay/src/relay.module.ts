@@ -5,7 +5,7 @@ import { Answers, AwaitedSettings, IdentityModule, Resolver, Sealer } from '#ide
 import { Database } from '#store';
 import type { Tracer } from '#tracing';
 import { Inbound } from './inbound/inbound.js';
-import { createKafka } from './kafka/client.js';
+import { createKafka, groupRequestTimeoutMs } from './kafka/client.js';
 import { RelayMetrics } from './operation/metrics.js';
 import { OperationController } from './operation/operation.controller.js';
 import { Readiness } from './operation/readiness.js';
@@ -55,7 +55,7 @@ export class RelayModule {
           provide: Inbound,
           inject: [RelayMetrics, Resolver, Answers],
           useFactory: (metrics: RelayMetrics, resolver: Resolver, answers: Answers) => {
-            const kafka = createKafka(settings, `unionlink-inbound-${relayId}`, logger);
+            const kafka = createKafka(settings, `unionlink-inbound-${relayId}`, logger, groupRequestTimeoutMs);
             const onWait = (reason: string): void =>
               logger.warn({ reason }, 'the database cannot be asked yet; inbound topics wait for it');
             const prepare = (signal: AbortSignal): Promise<void> => rules.load({ database, sealer, signal, onWait });

@@ -5,6 +5,11 @@ import type { RelaySettings } from '../settings.js';
 
 /** How long a request may take, and a connection to be made. They bound how long one send can last (`sendMaxMs`). */
 export const requestTimeoutMs = 5_000;
+/**
+ * Of a member of a group: SyncGroup is answered when the leader has said who reads what, and a leader that died is noticed
+ * after its session. With the patience of a producer every such rebalance would fail, and begin the next one.
+ */
+export const groupRequestTimeoutMs = 30_000;
 export const connectionTimeoutMs = 3_000;
 
 type KafkaSettings = Pick<
@@ -12,14 +17,19 @@ type KafkaSettings = Pick<
   'kafkaBrokers' | 'kafkaSsl' | 'kafkaSaslMechanism' | 'kafkaSaslUsername' | 'kafkaSaslPassword'
 >;
 
-export function createKafka(settings: KafkaSettings, clientId: string, logger: Logger): Kafka {
+export function createKafka(
+  settings: KafkaSettings,
+  clientId: string,
+  logger: Logger,
+  timeoutMs = requestTimeoutMs,
+): Kafka {
   const sasl = saslOf(settings);
   return new Kafka({
     clientId,
     brokers: [...settings.kafkaBrokers],
     ssl: settings.kafkaSsl === 'true',
     ...(sasl === null ? {} : { sasl }),
-    requestTimeout: requestTimeoutMs,
+    requestTimeout: timeoutMs,
     enforceRequestTimeout: true,
     connectionTimeout: connectionTimeoutMs,
     logLevel: logLevel.WARN,

@@ -3,6 +3,8 @@ import type { Admin } from 'kafkajs';
 import kafkajs from 'kafkajs';
 import type { Topic } from '#events';
 import { topicName, topics } from '#events';
+import type { FoundSetting } from './topic-settings.decision.js';
+import { decideSettings } from './topic-settings.decision.js';
 
 /** The topics cannot be used as they are; only a human can decide what should become of them. */
 export class TopicRefused extends Error {
@@ -24,8 +26,20 @@ export interface TopicOptions {
   readonly replicationFactor: number;
 }
 
-/** Creates what is missing and checks what is there. Answers the number of partitions by full name. */
-export async function prepareTopics(admin: Admin, options: TopicOptions): Promise<ReadonlyMap<string, number>> {
+interface WantedTopic {
+  readonly topic: Topic;
+  readonly name: string;
+}
+
+/** What a human should know of a topic, which can be used all the same. */
+export type WarnOfTopic = (what: { readonly topic: string; readonly reason: string }) => void;
+
+/** Creates what is missing; checks what is there, and mends its settings. Answers the number of partitions by full name. */
+export async function prepareTopics(
+  admin: Admin,
+  options: TopicOptions,
+  warn: WarnOfTopic = () => undefined,
+): Promise<ReadonlyMap<string, number>> {
   const wanted = Object.values(topics).map((topic) => ({ topic, name: topicName(options.prefix, topic) }));
   const existing = new Set(await admin.listTopics());
   const missing = wanted.filter(({ name }) => !existing.has(name));
@@ -40,14 +54,17 @@ export async function prepareTopics(admin: Admin, options: TopicOptions): Promis
       })),
     });
   }
-  await checkPolicies(admin, wanted);
+  const found = await readSettings(admin, wanted);
+  checkPolicies(wanted, found);
+  const older = wanted.filter(({ name }) => existing.has(name));
+  for (const one of older) await mend(admin, one, found.get(one.name) ?? [], options.replicationFactor, warn);
   if (missing.length > 0)
     await untilLed(
       admin,
       missing.map(({ name }) => name),
     );
-  const { topics: found } = await admin.fetchTopicMetadata({ topics: wanted.map(({ name }) => name) });
-  return new Map(found.map(({ name, partitions }) => [name, partitions.length]));
+  const { topics: described } = await admin.fetchTopicMetadata({ topics: wanted.map(({ name }) => name) });
+  return new Map(described.map(({ name, partitions }) => [name, partitions.length]));
 }
 
 /**
@@ -87,25 +104,54 @@ function configOf(topic: Topic, replicationFactor: number): { name: string; valu
   return Object.entries(config).map(([name, value]) => ({ name, value }));
 }
 
-/** A states topic that deletes by age forgets people; an events topic that compacts forgets events. */
-async function checkPolicies(
+async function readSettings(
   admin: Admin,
-  wanted: readonly { readonly topic: Topic; readonly name: string }[],
-): Promise<void> {
+  wanted: readonly WantedTopic[],
+): Promise<ReadonlyMap<string, readonly FoundSetting[]>> {
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: wanted.map(({ name }) => ({
-      type: kafkajs.ConfigResourceTypes.TOPIC,
-      name,
-      configNames: ['cleanup.policy'],
-    })),
+    resources: wanted.map(({ name }) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
   });
+  return new Map(
+    resources.map(({ resourceName, configEntries }) => [
+      resourceName,
+      configEntries.map(({ configName, configValue, configSource }) => ({
+        name: configName,
+        value: configValue,
+        isOwn: configSource === kafkajs.ConfigSource.TOPIC_CONFIG,
+      })),
+    ]),
+  );
+}
+
+/** A states topic that deletes by age forgets people; an events topic that compacts forgets events. */
+function checkPolicies(wanted: readonly WantedTopic[], found: ReadonlyMap<string, readonly FoundSetting[]>): void {
   const wrong = wanted.flatMap(({ topic, name }) => {
-    const entries = resources.find(({ resourceName }) => resourceName === name)?.configEntries ?? [];
-    const found = entries.find(({ configName }) => configName === 'cleanup.policy')?.configValue;
-    return found === topic.cleanupPolicy
+    const policy = found.get(name)?.find((setting) => setting.name === 'cleanup.policy')?.value;
+    return policy === topic.cleanupPolicy
       ? []
-      : [`${name}: cleanup.policy is ${found ?? 'unknown'}, it must be ${topic.cleanupPolicy}`];
+      : [`${name}: cleanup.policy is ${policy ?? 'unknown'}, it must be ${topic.cleanupPolicy}`];
   });
   if (wrong.length > 0) throw new TopicRefused(wrong.join('\n'));
+}
+
+/** Where we may not, the topic is used as it is: what it lacks may never matter, and is told. */
+async function mend(
+  admin: Admin,
+  { topic, name }: WantedTopic,
+  found: readonly FoundSetting[],
+  replicationFactor: number,
+  warn: WarnOfTopic,
+): Promise<void> {
+  const { mended, left } = decideSettings(configOf(topic, replicationFactor), found);
+  for (const setting of left) warn({ topic: name, reason: `${setting} is less than is promised to consumers` });
+  if (mended === null) return;
+  try {
+    await admin.alterConfigs({
+      validateOnly: false,
+      resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name, configEntries: [...mended] }],
+    });
+  } catch (error) {
+    warn({ topic: name, reason: `its settings cannot be changed: ${String(error)}` });
+  }
 }

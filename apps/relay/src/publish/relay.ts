@@ -96,7 +96,9 @@ export class Relay {
       const admin = this.kafka.admin();
       try {
         await admin.connect();
-        return await prepareTopics(admin, this.options.topics);
+        return await prepareTopics(admin, this.options.topics, (what) => {
+          this.logger.warn(what, 'a topic is not as it should be');
+        });
       } catch (error) {
         if (error instanceof TopicRefused) throw error;
         this.logger.warn({ err: error }, 'Kafka cannot be asked for its topics; trying again');
