@@ -1,5 +1,16 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
-import { Database, readRelayLag } from '../libs/store/src/index.js';
+import {
+  Database,
+  encodeCursor,
+  journalStart,
+  readRelayLag,
+  releaseShards,
+  saveShards,
+  type TakenShard,
+  takeShards,
+} from '../libs/store/src/index.js';
 import { committedEvents, flawless, type Judgement, judgeRecords } from './broker/judge.js';
 import { type Publisher, type PublisherOptions, startPublisher } from './broker/publisher.js';
 import { type Database as TestDatabase, freshDatabase } from './harness/database.js';
@@ -126,11 +137,33 @@ describe('A relay', () => {
   it('moves no place before Kafka has acknowledged what lies behind it', async () => {
     await publisher();
     await untilPublished();
+    // From then on the next place that moves is saved at once.
+    await delay(500);
     const struck = proxy.next('produce', 'hold', 2);
     await changeAll();
     await struck.done;
     expect(await lag()).toBe(users.length);
     struck.release();
     expect(await judged()).toEqual(flawless);
+  });
+
+  it('moves no place with the epoch of an earlier time, although it holds the shard again', async () => {
+    const [one, other] = [randomUUID(), randomUUID()];
+    const [before] = await takeShards(database, { owner: one, max: 1, leaseMs: 30_000 });
+    await expireLeases();
+    const [between] = await takeShards(database, { owner: other, max: 1, leaseMs: 30_000 });
+    await releaseShards(database, other, between === undefined ? [] : [between]);
+    const [again] = await takeShards(database, { owner: one, max: 1, leaseMs: 30_000 });
+    expect([before?.shard, again?.shard, again?.epoch]).toEqual([0, 0, 3]);
+    const cursor = encodeCursor({ ...journalStart, after: 7 });
+    const save = (lease: TakenShard | undefined): Promise<number[]> =>
+      saveShards(database, {
+        owner: one,
+        leases: lease === undefined ? [] : [{ ...lease, cursor }],
+        incarnation: null,
+        leaseMs: 30_000,
+      });
+    expect(await save(before)).toEqual([]);
+    expect(await save(again)).toEqual([0]);
   });
 });
