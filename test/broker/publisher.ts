@@ -45,6 +45,7 @@ export async function startPublisher(options: PublisherOptions): Promise<Publish
     relayId,
     topics,
     leaseMs: options.leaseMs ?? 30_000,
+    tracer: null,
   });
   await relay.start();
   return {
