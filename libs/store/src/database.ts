@@ -74,7 +74,7 @@ export class Database {
     // One that breaks while it is lent tells its query, and then tells itself: unheard, that would end the process, too.
     this.pool.on('connect', (client) => client.on('error', () => undefined));
     // Before anybody watches: it is nobody's request.
-    this.bell = new JournalBell(this.pool.query.bind(this.pool) as (statement: Statement) => Promise<unknown>);
+    this.bell = new JournalBell(this.pool.query.bind(this.pool));
     this.watch = options.watch;
     if (options.watch !== undefined) watchPool(this.pool, options.watch);
     this.prisma = new PrismaClient({ adapter: new PrismaPg(this.pool) });
