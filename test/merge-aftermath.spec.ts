@@ -8,7 +8,7 @@ describe('After a change', () => {
   const fresh = (letter: string): string => `${letter}${(next += 1)}-${'xyz'.repeat(3)}`;
 
   beforeAll(async () => {
-    acme = await startAcme();
+    acme = await startAcme({ env: { IDENTITIES_PER_USER_PER_HOUR_MAX: '4' } });
   });
   afterEach(async () => {
     const broken = await brokenInvariants(acme.database);
@@ -112,6 +112,32 @@ describe('After a change', () => {
     ok(await acme.operator.delete(`/v1/separations/${(await separationOf(x.id, other.id)).id}`));
     await merged(x.id, k.id, { allowDifferentUnionIds: true });
     expect(await conflict(conflictId)).toMatchObject({ status: 'resolved', decision: 'overtaken' });
+  });
+
+  it('a user who gathers identities too fast is held for review, and logins go on', async () => {
+    const [unionId, first] = [fresh('u'), fresh('o')];
+    for (const app of ['b1', 'b2', 'b3']) await acme.putApp(app, 'op1');
+    const owner = (await acme.resolved('a1', first, unionId)).user.id;
+    for (const app of ['a2', 'a3', 'a4'])
+      expect((await acme.resolved(app, fresh('o'), unionId)).outcome).toBe('linked');
+    const openId = fresh('o');
+    const held = await acme.resolved('b1', openId, unionId);
+    expect([held.outcome, held.user.id === owner]).toEqual(['conflict', false]);
+    expect(await acme.resolved('b1', openId, unionId)).toMatchObject({ ...held, user: { id: held.user.id } });
+    expect(await acme.resolved('a1', first, unionId)).toMatchObject({ outcome: 'unchanged', user: { id: owner } });
+    const open = { status: 'open', kind: 'too_many_identities', count: 2, userIds: [held.user.id, owner] };
+    expect(await conflict(held.conflictId)).toMatchObject({ ...open, likelyCause: expect.stringMatching(/an hour/) });
+    // An hour later it is still held, until somebody has decided.
+    await acme.database.query(`UPDATE identity SET linked_at = linked_at - interval '2 hours'`);
+    const other = await acme.resolved('b2', fresh('o'), unionId);
+    expect(other.outcome).toBe('conflict');
+    const decide = async (id: string | null, decision: string): Promise<void> => {
+      ok(await acme.operator.post(`/v1/conflicts/${id}/resolve`, { decision, reason: 'spec' }));
+    };
+    await decide(held.conflictId, 'merge');
+    expect((await acme.user(held.user.id)).body.id).toBe(owner);
+    await decide(other.conflictId, 'keep');
+    expect(await acme.resolved('b3', fresh('o'), unionId)).toMatchObject({ outcome: 'linked', user: { id: owner } });
   });
 
   const separationOf = async (...userIds: string[]): Promise<Json> =>

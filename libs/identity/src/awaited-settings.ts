@@ -18,6 +18,7 @@ export interface Installation {
 /** What the rules need. The pepper is in the database, which may be away when a process starts: it is read before first use. */
 export class AwaitedSettings extends IdentitySettings {
   readonly identitiesPerUserMax: number;
+  readonly identitiesPerUserPerHourMax: number;
   readonly identitiesPerUserHardMax: number;
   readonly signingKeyRotateDays: number;
   private loaded: Buffer | null = null;
@@ -25,11 +26,13 @@ export class AwaitedSettings extends IdentitySettings {
   /** Who signs nothing leaves the rotation out. */
   constructor(limits: {
     readonly identitiesPerUserMax: number;
+    readonly identitiesPerUserPerHourMax: number;
     readonly identitiesPerUserHardMax: number;
     readonly signingKeyRotateDays?: number;
   }) {
     super();
     this.identitiesPerUserMax = limits.identitiesPerUserMax;
+    this.identitiesPerUserPerHourMax = limits.identitiesPerUserPerHourMax;
     this.identitiesPerUserHardMax = limits.identitiesPerUserHardMax;
     this.signingKeyRotateDays = limits.signingKeyRotateDays ?? 0;
   }

@@ -144,6 +144,7 @@ export const rules = {
   secretsKey: secretsKey('SECRETS_KEY'),
   secretsKeyPrevious: optionalSecretsKey('SECRETS_KEY_PREVIOUS'),
   identitiesPerUserMax: integer('IDENTITIES_PER_USER_MAX', { min: 1, max: 1000, fallback: 100 }),
+  identitiesPerUserPerHourMax: integer('IDENTITIES_PER_USER_PER_HOUR_MAX', { min: 0, max: 1000, fallback: 0 }),
   identitiesPerUserHardMax: integer('IDENTITIES_PER_USER_HARD_MAX', { min: 1, max: 1000, fallback: 1000 }),
 };
 

@@ -170,6 +170,14 @@ export class World {
     return this.separationOf(a, b) !== undefined;
   }
 
+  /** An open conflict says so of one of the user's unionIds. */
+  gathersTooMany(user: HeldUser): boolean {
+    return this.conflicts.some(
+      ({ kind, openPlatformId, unionId }) =>
+        kind === 'too_many_identities' && this.keyOwner(user.entityId, openPlatformId, unionId) === user,
+    );
+  }
+
   departure(fingerprint: string): { at: string; erased: boolean } | undefined {
     return this.departures.get(fingerprint);
   }

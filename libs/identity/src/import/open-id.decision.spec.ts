@@ -5,7 +5,11 @@ type Party = NonNullable<OpenIdFacts['holder']>;
 const party = (id: string, keys: string[], createdAt = '2024-01-01T00:00:00.000Z', identities = 1): Party => ({
   id,
   createdAt,
-  identities: Array.from({ length: identities }, (_, n) => ({ appId: `a${n}`, openId: id })),
+  identities: Array.from({ length: identities }, (_, n) => ({
+    appId: `a${n}`,
+    openId: id,
+    linkedAt: '2026-11-25T08:00:00.000Z',
+  })),
   unionKeys: keys.map((key) => ({
     openPlatformId: key.split(':')[0] ?? '',
     unionId: key.split(':')[1] ?? '',

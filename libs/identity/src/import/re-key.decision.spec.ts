@@ -4,7 +4,11 @@ import { decideRekey } from './re-key.decision.js';
 
 const user = (id: string, keys: string[], openIds: string[] = []): KnownUser => ({
   id,
-  identities: openIds.map((ref) => ({ appId: ref.split(':')[0] ?? '', openId: ref.split(':')[1] ?? '' })),
+  identities: openIds.map((ref) => ({
+    appId: ref.split(':')[0] ?? '',
+    openId: ref.split(':')[1] ?? '',
+    linkedAt: '2026-11-25T08:00:00.000Z',
+  })),
   unionKeys: keys.map((key) => ({
     openPlatformId: key.split(':')[0] ?? '',
     unionId: key.split(':')[1] ?? '',

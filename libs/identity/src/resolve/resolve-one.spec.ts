@@ -5,7 +5,7 @@ import type { PlacedObservation, ResolveResult } from './resolve-one.js';
 import { resolveOne } from './resolve-one.js';
 
 const apps = ['a1', 'a2', 'a3', 'a4'];
-const limits = { identitiesPerUserMax: 100 };
+const limits = { identitiesPerUserMax: 100, identitiesPerUserPerHourMax: 0 };
 const nothing: Loaded = {
   now: '2026-11-25T08:00:00.000Z',
   users: [],

@@ -4,8 +4,8 @@ import { known } from '../change/world.js';
 import { fold } from '../change/fold.js';
 import { Refusal } from '../problem.js';
 import type { Observation } from './observation.dto.js';
-import type { ConflictKind, UnusableReason } from './resolve.decision.js';
-import { decideResolve, likelyCauses } from './resolve.decision.js';
+import type { ConflictKind, Pace, UnusableReason } from './resolve.decision.js';
+import { decideResolve, likelyCauses, tooFastCause } from './resolve.decision.js';
 
 export type Outcome = 'created' | 'linked' | 'keyed' | 'merged' | 'unchanged' | 'conflict';
 
@@ -48,12 +48,23 @@ export function unusableReason(
   return leadsElsewhere ? 'former_binding' : null;
 }
 
+export interface Limits {
+  readonly identitiesPerUserMax: number;
+  readonly identitiesPerUserPerHourMax: number;
+}
+
+const hourMs = 3_600_000;
+
+/** Of the one who would gain. An import brings in minutes what years have gathered: its pace says nothing. */
+function paceOf(world: World, keyOwner: HeldUser, limits: Limits, { cause }: Origin): Pace | null {
+  const { identitiesPerUserPerHourMax: max } = limits;
+  if (max === 0 || cause === 'import') return null;
+  const since = new Date(Date.parse(world.now) - hourMs).toISOString();
+  return { since, max, isHeld: world.gathersTooMany(keyOwner) };
+}
+
 /** Applies the decision table to one observation; later ones of the same set see what this one changed. */
-export function resolveOne(
-  world: World,
-  observation: PlacedObservation,
-  limits: { readonly identitiesPerUserMax: number },
-): ResolveResult {
+export function resolveOne(world: World, observation: PlacedObservation, limits: Limits): ResolveResult {
   const { appId, openId, unionId, entityId, openPlatformId, origin } = observation;
   refuseStale(world, observation);
   const owner = world.ownerOf(appId, openId);
@@ -76,6 +87,7 @@ export function resolveOne(
     keyOwner: keyOwner === undefined ? null : known(keyOwner),
     separated: owner !== undefined && keyOwner !== undefined && world.areSeparated(owner.id, keyOwner.id),
     identitiesPerUserMax: limits.identitiesPerUserMax,
+    pace: keyOwner === undefined ? null : paceOf(world, keyOwner, limits, origin),
   });
   const evidence = evidenceOf(world, observation);
   const finding = unusable === null ? null : { unionId, reason: unusable };
@@ -89,7 +101,7 @@ export function resolveOne(
       if (via !== null) world.attachKey(user, via.openPlatformId, via.unionId);
       world.step(user, 'identity.UserLinked.v1', linkedBy(identity, true), origin, evidence);
       if (decision.kind === 'create_in_conflict')
-        return contradicted(world, observation, user, identity, keyOwner, decision.conflict);
+        return contradicted(world, observation, user, identity, keyOwner, decision);
       keepFinding(world, identity, finding, observation);
       return result('created', user, identity);
     }
@@ -112,7 +124,7 @@ export function resolveOne(
       return merged(world, observation, required(owner), required(keyOwner), evidence);
     case 'conflict': {
       const user = required(owner);
-      return contradicted(world, observation, user, held(user, observation), keyOwner, decision.conflict);
+      return contradicted(world, observation, user, held(user, observation), keyOwner, decision);
     }
   }
 }
@@ -163,7 +175,7 @@ function contradicted(
   user: HeldUser,
   identity: HeldIdentity,
   other: HeldUser | undefined,
-  kind: ConflictKind,
+  { conflict: kind, isTooFast }: { readonly conflict: ConflictKind; readonly isTooFast?: true },
 ): ResolveResult {
   const { unionId, openPlatformId, appId, openId, entityId, origin } = observation;
   world.keep(identity, unionId, kind, (observation.observedAt ?? new Date(world.now)).toISOString());
@@ -176,7 +188,7 @@ function contradicted(
       unionId: required(unionId),
       openPlatformId: required(openPlatformId),
       userIds: other === undefined ? [user.id] : [user.id, other.id],
-      likelyCause: likelyCauses[kind],
+      likelyCause: isTooFast === true ? tooFastCause : likelyCauses[kind],
       evidence: evidenceOf(world, observation),
     },
     origin,

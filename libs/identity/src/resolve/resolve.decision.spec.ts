@@ -6,9 +6,10 @@ const key = (unionId: string, openPlatformId = 'op1', retired = false): KnownKey
   unionId,
   retired,
 });
+const linkedAt = '2026-11-25T08:00:00.000Z';
 const user = (id: string, apps: string[], ...unionKeys: KnownKey[]): KnownUser => ({
   id,
-  identities: apps.map((appId) => ({ appId, openId: `${id}-in-${appId}` })),
+  identities: apps.map((appId) => ({ appId, openId: `${id}-in-${appId}`, linkedAt })),
   unionKeys,
 });
 const decide = (facts: Partial<ResolveFacts>): string => {
@@ -21,6 +22,7 @@ const decide = (facts: Partial<ResolveFacts>): string => {
     keyOwner: null,
     separated: false,
     identitiesPerUserMax: 3,
+    pace: null,
     ...facts,
   });
   return 'conflict' in decision ? `${decision.kind}: ${decision.conflict}` : decision.kind;
@@ -44,6 +46,19 @@ describe('The resolve decision table', () => {
     expect(decide({ keyOwner: user('k', ['a2', 'a3', 'a4'], key('u1')) })).toBe(
       'create_in_conflict: too_many_identities',
     );
+  });
+
+  it('holds for review what comes to one user too fast, by a link or by a merge, until somebody has decided', () => {
+    const pace = { since: linkedAt, max: 2, isHeld: false };
+    const k = user('k', ['a2', 'a3'], key('u1'));
+    expect(decide({ keyOwner: k, pace })).toBe('create_in_conflict: too_many_identities');
+    expect(decide({ owner: user('x', ['a1']), keyOwner: k, pace })).toBe('conflict: too_many_identities');
+    expect(decide({ keyOwner: k, pace: { ...pace, max: 3 } })).toBe('link');
+    const later = { ...pace, since: '2026-11-25T08:00:00.001Z' };
+    expect(decide({ keyOwner: k, pace: later })).toBe('link');
+    expect(decide({ owner: user('x', ['a1']), keyOwner: user('k', ['a2'], key('u1')), pace: later })).toBe('merge');
+    expect(decide({ keyOwner: k, pace: { ...later, isHeld: true } })).toBe('create_in_conflict: too_many_identities');
+    expect(decide({ owner: k, keyOwner: k, pace: { ...pace, isHeld: true } })).toBe('unchanged');
   });
 
   it('changes nothing where nothing new is said', () => {

@@ -12,7 +12,7 @@ export interface KnownKey {
 
 export interface KnownUser {
   readonly id: string;
-  readonly identities: readonly { readonly appId: string; readonly openId: string }[];
+  readonly identities: readonly { readonly appId: string; readonly openId: string; readonly linkedAt: string }[];
   readonly unionKeys: readonly KnownKey[];
 }
 
@@ -29,6 +29,17 @@ export interface ResolveFacts {
   /** A human decided that U and K are two people (P6). */
   readonly separated: boolean;
   readonly identitiesPerUserMax: number;
+  /** Null: K may gather identities as fast as they come. */
+  readonly pace: Pace | null;
+}
+
+/** How fast evidence may bring identities to one user before a human has to look. */
+export interface Pace {
+  /** RFC 3339: what was linked from then on counts. */
+  readonly since: string;
+  readonly max: number;
+  /** It was too fast before, and nobody has decided yet. */
+  readonly isHeld: boolean;
 }
 
 export type UnusableReason = 'app_unbound' | 'former_binding' | 'weak_source';
@@ -43,12 +54,12 @@ export type ConflictKind =
 
 export type ResolveDecision =
   | { readonly kind: 'create'; readonly withKey: boolean }
-  | { readonly kind: 'create_in_conflict'; readonly conflict: ConflictKind }
+  | { readonly kind: 'create_in_conflict'; readonly conflict: ConflictKind; readonly isTooFast?: true }
   | { readonly kind: 'link' }
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'attach_key' }
   | { readonly kind: 'merge' }
-  | { readonly kind: 'conflict'; readonly conflict: ConflictKind };
+  | { readonly kind: 'conflict'; readonly conflict: ConflictKind; readonly isTooFast?: true };
 
 export function decideResolve(facts: ResolveFacts): ResolveDecision {
   const { owner, keyOwner } = facts;
@@ -59,6 +70,8 @@ export function decideResolve(facts: ResolveFacts): ResolveDecision {
     if (hasOpenIdIn(keyOwner, facts.appId)) return { kind: 'create_in_conflict', conflict: 'second_open_id' };
     if (keyOwner.identities.length + 1 > facts.identitiesPerUserMax)
       return { kind: 'create_in_conflict', conflict: 'too_many_identities' };
+    if (isTooFast(facts.pace, recent(facts.pace, keyOwner) + 1))
+      return { kind: 'create_in_conflict', conflict: 'too_many_identities', isTooFast: true };
     return { kind: 'link' };
   }
   if (!usable) return { kind: 'unchanged' };
@@ -76,7 +89,17 @@ function decideJoin(facts: ResolveFacts, owner: KnownUser, keyOwner: KnownUser):
   if (differElsewhere(owner, keyOwner)) return { kind: 'conflict', conflict: 'different_union_ids_elsewhere' };
   if (owner.identities.length + keyOwner.identities.length > facts.identitiesPerUserMax)
     return { kind: 'conflict', conflict: 'too_many_identities' };
+  if (isTooFast(facts.pace, recent(facts.pace, owner) + recent(facts.pace, keyOwner)))
+    return { kind: 'conflict', conflict: 'too_many_identities', isTooFast: true };
   return { kind: 'merge' };
+}
+
+function recent(pace: Pace | null, user: KnownUser): number {
+  return pace === null ? 0 : user.identities.filter(({ linkedAt }) => linkedAt >= pace.since).length;
+}
+
+function isTooFast(pace: Pace | null, identities: number): boolean {
+  return pace !== null && (pace.isHeld || identities > pace.max);
 }
 
 function hasOpenIdIn(user: KnownUser, appId: string): boolean {
@@ -129,3 +152,7 @@ export const likelyCauses: Readonly<Record<ConflictKind, string>> = {
     'The two users hold different unionIds of another Open Platform account: two people on one device, or one app under the wrong account in the registry.',
   binding: 'The unionId fits another Open Platform account than the one the registry names for this app.',
 };
+
+/** Where it is not their number but their pace: the same kind, held until it is decided. */
+export const tooFastCause =
+  'One unionId attracted more identities within an hour than one person plausibly gathers: a fixed unionId in a back end, a test account, or a script. Nothing more joins its user by itself until this is decided.';
