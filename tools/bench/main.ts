@@ -66,7 +66,7 @@ async function main(parts: Parts): Promise<number> {
   say('The relay beside the bare KafkaJS producer, the same batches ...');
   const relay = await benchRelay({ databaseUrl: relayDatabase, brokers: kafka.brokers, events: 40_000, rounds: 3 });
   say(
-    `  bare ${Math.round(relay.barePerSecond)}/s, relay ${Math.round(relay.relayPerSecond)}/s: ${relay.ratio.toFixed(2)} of it`,
+    `  bare ${Math.round(relay.barePerSecond)}/s, relay ${Math.round(relay.relayPerSecond)}/s: ${relay.ratio.toFixed(2)} of it; with a snapshot held open ${relay.snapshotRatio.toFixed(2)} of that`,
   );
   say(JSON.stringify({ resolve, latency, relay }));
   return 0;

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Kafka, TopicMessages } from 'kafkajs';
 import { Partitioners } from 'kafkajs';
+import { Client } from 'pg';
 import { pino } from 'pino';
 import { createKafka } from '../../apps/relay/src/kafka/client.js';
 import type { OutRecord } from '../../apps/relay/src/kafka/sink.js';
@@ -36,6 +37,8 @@ export interface RelayBenchResult {
   readonly barePerSecond: number;
   readonly relayPerSecond: number;
   readonly ratio: number;
+  /** Of the relay's rate, while a snapshot is held open from before each round. */
+  readonly snapshotRatio: number;
   readonly records: number;
 }
 
@@ -67,19 +70,30 @@ export async function benchRelay(options: RelayBenchOptions): Promise<RelayBench
     await admin.disconnect();
     const bare: number[] = [];
     const relayed: number[] = [];
+    const held: number[] = [];
+    const newRelay = (): Relay =>
+      new Relay(database, kafka, new RelayMetrics(database), silent, {
+        relayId,
+        topics,
+        leaseMs: 30_000,
+        tracer: null,
+      });
     for (let round = 0; round <= options.rounds; round += 1) {
       const bareRate = records / (await sendBare(kafka, batches));
-      const metrics = new RelayMetrics(database);
-      const relay = new Relay(database, kafka, metrics, silent, { relayId, topics, leaseMs: 30_000, tracer: null });
-      const relayRate = records / (await drain(database, relay));
+      const relayRate = records / (await drain(database, newRelay()));
+      const holder = await holdSnapshot(options.databaseUrl);
+      const heldRate = records / (await drain(database, newRelay()));
+      await holder.end();
       // The first round warms both up.
       if (round === 0) continue;
       bare.push(bareRate);
       relayed.push(relayRate);
+      held.push(heldRate);
     }
     const barePerSecond = median(bare);
     const relayPerSecond = median(relayed);
-    return { barePerSecond, relayPerSecond, ratio: relayPerSecond / barePerSecond, records };
+    const snapshotRatio = median(held) / relayPerSecond;
+    return { barePerSecond, relayPerSecond, ratio: relayPerSecond / barePerSecond, snapshotRatio, records };
   } finally {
     await database.close();
   }
@@ -126,6 +140,15 @@ async function readBatches(database: Database, prefix: string): Promise<OutRecor
     if (portion.isEnd) return batches;
     cursor = portion.next;
   }
+}
+
+/** As a dump or an analyst holds it; answers the connection to end. */
+async function holdSnapshot(databaseUrl: string): Promise<Client> {
+  const holder = new Client({ connectionString: databaseUrl });
+  await holder.connect();
+  await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+  await holder.query('SELECT count(*) FROM journal');
+  return holder;
 }
 
 /** Seconds. One producer with our settings, nothing read and nothing saved in between. */
