@@ -176,7 +176,9 @@ async function ownBroker(folder: string): Promise<Own & Pick<KafkaBroker, 'broke
     brokers,
     restart: async () => {
       await broker.kill();
-      broker = await startKafka({ ...options, port });
+      // On a crowded machine a start may take longer than it has; then it is tried again.
+      const what = 'the broker to start again';
+      broker = await until(() => startKafka({ ...options, port }), { timeoutMs: 300_000, what });
       if (broker.port !== port) throw new Error('somebody took the port of Kafka');
     },
     end: () => broker.kill(),
