@@ -1,5 +1,7 @@
 import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
 import type { Answer, Http, Json } from './harness/http.js';
+import { randomOf } from './harness/random.js';
+import { shortOrWhole } from './harness/torture.js';
 
 /** Scenarios 12–16, 20–24, 28 and 29 with their neighbours, over two API processes. */
 describe('Changes by hand', () => {
@@ -45,7 +47,7 @@ describe('Changes by hand', () => {
   });
 
   it('lets exactly one of two opposing merges win, with no deadlock for a caller', async () => {
-    for (let round = 0; round < 10; round += 1)
+    for (let round = 0; round < shortOrWhole(10, 50); round += 1)
       await Promise.all(
         Array.from({ length: 20 }, async () => {
           const [a, b] = await Promise.all([born(), born('a2')]);
@@ -57,6 +59,33 @@ describe('Changes by hand', () => {
         }),
       );
   }, 120_000);
+
+  it('answers sixteen workers that merge thirty hot users in opposing directions, each by the rules', async () => {
+    const random = randomOf(7);
+    const below = (count: number): number => Math.floor(random() * count);
+    const hot = (await Promise.all(Array.from({ length: 30 }, () => born('a2')))).map(({ id }) => id);
+    const outcomes = new Set<string>();
+    let merges = 0;
+    const worker = async (): Promise<void> => {
+      for (let n = 0; n < shortOrWhole(12, 400); n += 1) {
+        const at = below(30);
+        const [source = '', target = ''] = [hot[at], hot[(at + 1 + below(29)) % 30]];
+        const { status, body } = await merge(target, [source]);
+        const [result] = body.results ?? [];
+        outcomes.add(status === 200 ? `${result.outcome} ${result.code ?? ''}`.trim() : `${status} ${body.code}`);
+        if (result?.outcome !== 'merged') continue;
+        merges += 1;
+        // Somebody new takes the place, so that there are thirty to the end.
+        hot[at] = (await born('a1')).id;
+      }
+    };
+    await Promise.all(Array.from({ length: 16 }, worker));
+    expect(merges).toBeGreaterThan(30);
+    const expected = ['merged', 'already_merged', 'refused user_merged', '409 user_merged'];
+    expect(expected).toEqual(expect.arrayContaining([...outcomes]));
+    const { results } = (await acme.operator.post('/v1/users/lookup', { ids: hot })).body;
+    expect(results.map(({ status }: Json) => status)).toEqual(hot.map(() => 'live'));
+  }, 600_000);
 
   it('takes fifty merges into one target at once', async () => {
     const target = await born();
@@ -244,8 +273,8 @@ describe('Changes by hand', () => {
     expect((await split([{ appId: 'a2', openId: 'nobody' }])).body.code).toBe('identity_not_found');
   });
 
-  it('never unlinks both of two last identities, 100 times', async () => {
-    for (let round = 0; round < 5; round += 1)
+  it('never unlinks both of two last identities, however often both are asked for at once', async () => {
+    for (let round = 0; round < shortOrWhole(5, 10); round += 1)
       await Promise.all(
         Array.from({ length: 20 }, async () => {
           const unionId = fresh('u');
