@@ -4,7 +4,8 @@ const shared = { testEnvironment: 'node', transform: {} };
 export default {
   coverageProvider: 'v8',
   workerIdleMemoryLimit: '1GB',
-  maxWorkers: 2,
+  // Specs wait for processes a third of their time: three keep two cores busy.
+  maxWorkers: 3,
   // Real processes on a machine that may be busy; what a spec waits for has a shorter limit of its own.
   testTimeout: 180_000,
   projects: [
