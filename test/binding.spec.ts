@@ -10,7 +10,7 @@ describe('An app whose declared binding does not fit what comes from it', () => 
     Array.from({ length: count }, () => `${prefix}${String((next += 1)).padStart(6, '0')}`);
 
   beforeAll(async () => {
-    acme = await startAcme();
+    acme = await startAcme({ apis: 2 });
     for (const id of ['op3', 'op4', 'op5', 'op6'])
       ok(await acme.operator.put(`/v1/entities/acme/open-platforms/${id}`, { name: id }));
   });

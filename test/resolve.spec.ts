@@ -1,4 +1,5 @@
-import { type Acme, brokenInvariants, type Resolved, startAcme } from './harness/acme.js';
+import { type Acme, brokenInvariants, ok, type Resolved, startAcme } from './harness/acme.js';
+import { until } from './harness/until.js';
 
 /** Scenarios 1–11 and 36 with their neighbours, over two API processes. */
 describe('Resolving what the apps saw', () => {
@@ -280,5 +281,17 @@ describe('Resolving what the apps saw', () => {
       expect((await acme.user(user.id)).status).toBe(200);
       expect((await acme.anyone().get(`/v1/identities/a1/${openId}`)).status).toBe(200);
     }
+  });
+
+  it('counts a conflict as often as it was seen, not as often as a review of the app looks at it', async () => {
+    await acme.resolved('a1', 'first-openid', 'seen-once');
+    const { conflictId } = await acme.resolved('a1', 'second-openid', 'seen-once');
+    await acme.database.query(`UPDATE app SET review_pending = true WHERE id = 'a1'`);
+    const pending = `SELECT FROM app WHERE id = 'a1' AND review_pending`;
+    await until(async () => (await acme.database.query(pending)).length === 0, { timeoutMs: 60_000 });
+    const { body } = ok(await acme.operator.get(`/v1/conflicts/${conflictId}`));
+    expect([body.kind, body.count]).toEqual(['second_open_id', 1]);
+    await acme.resolved('a1', 'second-openid', 'seen-once');
+    expect(ok(await acme.operator.get(`/v1/conflicts/${conflictId}`)).body.count).toBe(2);
   });
 });

@@ -401,6 +401,8 @@ export class World {
         conflict.openId === parties.openId &&
         conflict.unionId === parties.unionId,
     );
+    // A review looks again at what was kept: nobody was seen anew.
+    if (open !== undefined && origin.cause === 'automatic') return open.id;
     if (open !== undefined) {
       open.count += 1;
       open.userIds = [...new Set(parties.userIds)];
