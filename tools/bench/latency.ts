@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Consumer, Kafka, logLevel, Partitioners, type Producer } from 'kafkajs';
-import { Client } from 'pg';
 import { applyChanges, Database } from '../../libs/store/src/index.js';
 import { until } from '../until.js';
+import { holdSnapshot } from './relay.js';
 
 /**
  * From the commit of a change to a consumer that has it, beside what Kafka itself takes from a send to a consumer. A relay
@@ -47,10 +47,7 @@ export async function benchLatency(options: LatencyBenchOptions): Promise<Latenc
     await arrivals.follow();
     const { raw, idle } = await inTurns(people, arrivals, producer, options.prefix);
     const loaded = await underLoad(people, arrivals);
-    const holder = new Client({ connectionString: options.databaseUrl });
-    await holder.connect();
-    await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
-    await holder.query('SELECT count(*) FROM journal');
+    const holder = await holdSnapshot(options.databaseUrl);
     const loadedUnderSnapshot = await underLoad(people, arrivals);
     await holder.end();
     return { raw, idle, loaded, loadedUnderSnapshot };

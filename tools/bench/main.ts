@@ -26,13 +26,13 @@ async function main(parts: Parts): Promise<number> {
   const postgres = await parts.start(() => startPostgres({ folder: databaseFolder, password, isShortLived: true }));
   const operatorKey = randomBytes(24).toString('base64url');
   await migrate(postgres.url());
-  const api = await serve(parts, folder, 'api', ['dist', 'apps', 'api', 'src', 'main.js'], {
+  const { url: api } = await serve(parts, folder, 'api', ['dist', 'apps', 'api', 'src', 'main.js'], {
     DATABASE_URL: postgres.url(),
     OPERATOR_API_KEY: operatorKey,
     SECRETS_KEY: randomBytes(32).toString('base64'),
     LOG_LEVEL: 'warn',
   });
-  const echo = await serve(parts, folder, 'echo', ['dist', 'tools', 'bench', 'echo.main.js'], {});
+  const { url: echo } = await serve(parts, folder, 'echo', ['dist', 'tools', 'bench', 'echo.main.js'], {});
   await until(async () => (await fetch(`${api}/readyz`)).ok, { timeoutMs: 30_000, what: 'the API' });
   await until(async () => (await fetch(`${echo}/echo`, { method: 'POST' })).status > 0, {
     timeoutMs: 30_000,
@@ -78,8 +78,7 @@ async function serve(
   name: string,
   path: readonly string[],
   env: Record<string, string>,
-  onStarted: (stop: () => Promise<void>) => void = () => undefined,
-): Promise<string> {
+): Promise<{ readonly url: string; readonly stop: () => Promise<void> }> {
   const port = await freePort();
   const child = startChild({
     name,
@@ -92,20 +91,16 @@ async function serve(
     await child.stop();
   };
   parts.atEnd(stop);
-  onStarted(stop);
-  return `http://127.0.0.1:${port}`;
+  return { url: `http://127.0.0.1:${port}`, stop };
 }
 
 /** Answers how to stop it. */
 async function serveRelay(parts: Parts, folder: string, env: Record<string, string>): Promise<() => Promise<void>> {
-  const stops: (() => Promise<void>)[] = [];
   const secrets = { SECRETS_KEY: randomBytes(32).toString('base64'), LOG_LEVEL: 'warn' };
   const path = ['dist', 'apps', 'relay', 'src', 'main.js'];
-  const relay = await serve(parts, folder, 'relay', path, { ...secrets, ...env }, (stop) => stops.push(stop));
-  await until(async () => (await fetch(`${relay}/readyz`)).ok, { timeoutMs: 120_000, what: 'the relay' });
-  return async () => {
-    for (const stop of stops) await stop();
-  };
+  const { url, stop } = await serve(parts, folder, 'relay', path, { ...secrets, ...env });
+  await until(async () => (await fetch(`${url}/readyz`)).ok, { timeoutMs: 120_000, what: 'the relay' });
+  return stop;
 }
 
 async function migrateNew(adminUrl: string, url: string): Promise<void> {

@@ -143,7 +143,7 @@ async function readBatches(database: Database, prefix: string): Promise<OutRecor
 }
 
 /** As a dump or an analyst holds it; answers the connection to end. */
-async function holdSnapshot(databaseUrl: string): Promise<Client> {
+export async function holdSnapshot(databaseUrl: string): Promise<Client> {
   const holder = new Client({ connectionString: databaseUrl });
   await holder.connect();
   await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ');

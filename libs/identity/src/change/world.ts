@@ -401,10 +401,9 @@ export class World {
         conflict.openId === parties.openId &&
         conflict.unionId === parties.unionId,
     );
-    // A review looks again at what was kept: nobody was seen anew.
-    if (open !== undefined && origin.cause === 'automatic') return open.id;
     if (open !== undefined) {
-      open.count += 1;
+      // A review looks again at what was kept: whom it is about may have changed, but nobody was seen anew.
+      if (origin.cause !== 'automatic') open.count += 1;
       open.userIds = [...new Set(parties.userIds)];
       this.writeConflict(open, parties.entityId, { status: 'open', evidence: [parties.evidence] });
       return open.id;
