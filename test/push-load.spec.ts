@@ -34,7 +34,7 @@ describe('Pushes on a busy day', () => {
       perSecond,
       seconds,
       answerWithinMs,
-      replica: (turn) => replicas[turn % replicas.length]?.url ?? '',
+      replica: (turn) => replicas[turn % replicas.length]?.port ?? 0,
     });
     await until(dutyOwner, { timeoutMs: 60_000, what: 'the first pushes handled' });
     const stored = async (): Promise<number> =>

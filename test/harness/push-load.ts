@@ -1,4 +1,4 @@
-import { Agent, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { encryptPush, signPush } from '#wechat';
 
 /** WeChat on a busy day: posts at a steady rate whatever the answers take, and repeats what was not answered. */
@@ -10,8 +10,8 @@ export interface PushLoad {
   readonly seconds: number;
   /** WeChat waits five seconds; a short form on a busy machine proves more with more patience. */
   readonly answerWithinMs: number;
-  /** The address of some replica, as a load balancer would choose. */
-  readonly replica: (turn: number) => string;
+  /** The port of some replica, as a load balancer would choose. */
+  readonly replica: (turn: number) => number;
 }
 
 export interface PushLoadResult {
@@ -26,22 +26,28 @@ export interface PushLoadResult {
 
 /** What is not answered in time is posted again, up to three times (WeChat facts 3.2). */
 const triesMax = 4;
-const tickMs = 10;
-const socketsMax = 256;
+const tickMs = 5;
+/** To one replica. */
+const connectionsMax = 128;
 
+/**
+ * WeChat does not compute on our machine: the messages are encrypted before the clock starts, and connections are kept
+ * and written to by hand, or the load would take more of the processors than what it is meant to load.
+ */
 export async function pushLoad(options: PushLoad): Promise<PushLoadResult> {
-  const agent = new Agent({ keepAlive: true, maxSockets: socketsMax });
+  const { appId, encodingAesKey } = options;
+  const connections = new Connections(options.answerWithinMs);
   const total = options.perSecond * options.seconds;
+  const openIds = Array.from({ length: total }, (_, index) => `oLoad${String(index).padStart(8, '0')}`);
+  const encrypted = openIds.map((openId) => encryptPush(messageOf(appId, openId), { appId, encodingAesKey }));
   const latencies: number[] = [];
   const sending: Promise<boolean>[] = [];
-  const openIds = Array.from({ length: total }, (_, index) => `oLoad${String(index).padStart(8, '0')}`);
   let turn = 0;
   let repeats = 0;
-  const deliver = async (openId: string): Promise<boolean> => {
+  const deliver = async (encrypt: string): Promise<boolean> => {
     for (let tried = 1; tried <= triesMax; tried += 1) {
       const started = performance.now();
-      const answered = await post(agent, options.replica((turn += 1)), options, openId);
-      if (answered) {
+      if (await connections.post(options.replica((turn += 1)), signed(options, encrypt))) {
         latencies.push(performance.now() - started);
         return true;
       }
@@ -52,12 +58,12 @@ export async function pushLoad(options: PushLoad): Promise<PushLoadResult> {
   const began = performance.now();
   while (sending.length < total) {
     const due = Math.min(total, Math.ceil(((performance.now() - began) / 1000) * options.perSecond));
-    while (sending.length < due) sending.push(deliver(openIds[sending.length] ?? ''));
+    while (sending.length < due) sending.push(deliver(encrypted[sending.length] ?? ''));
     await new Promise((tick) => setTimeout(tick, tickMs));
   }
   const delivered = await Promise.all(sending);
   const seconds = (performance.now() - began) / 1000;
-  agent.destroy();
+  connections.end();
   latencies.sort((one, other) => one - other);
   return {
     openIds,
@@ -70,33 +76,95 @@ export async function pushLoad(options: PushLoad): Promise<PushLoadResult> {
 }
 
 /** Signed anew each time, as WeChat's repeats are; the message inside is the same. */
-function post(agent: Agent, url: string, options: PushLoad, openId: string): Promise<boolean> {
-  const { appId, token, encodingAesKey, answerWithinMs } = options;
-  const encrypt = encryptPush(messageOf(appId, openId), { appId, encodingAesKey });
+function signed({ appId, token }: PushLoad, encrypt: string): string {
   const timestamp = String(Math.floor(Date.now() / 1000));
   const nonce = String(Math.floor(Math.random() * 1e9));
-  const query = new URLSearchParams({
-    signature: signPush(token, timestamp, nonce),
-    timestamp,
-    nonce,
-    encrypt_type: 'aes',
-    msg_signature: signPush(token, timestamp, nonce, encrypt),
-  });
-  const body = JSON.stringify({ ToUserName: 'gh_0123456789ab', Encrypt: encrypt });
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-  const address = `${url}/v1/wechat/push/${appId}?${query.toString()}`;
-  return new Promise((resolve) => {
-    const sent = request(address, { method: 'POST', agent, headers, timeout: answerWithinMs }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (part: string) => (text += part));
-      response.on('end', () => resolve(response.statusCode === 200 && text === 'success'));
-      response.on('error', () => resolve(false));
+  const query =
+    `signature=${signPush(token, timestamp, nonce)}&timestamp=${timestamp}&nonce=${nonce}` +
+    `&encrypt_type=aes&msg_signature=${signPush(token, timestamp, nonce, encrypt)}`;
+  const body = `{"ToUserName":"gh_0123456789ab","Encrypt":"${encrypt}"}`;
+  const head = `POST /v1/wechat/push/${appId}?${query} HTTP/1.1\r\nhost: replica\r\ncontent-type: application/json`;
+  return `${head}\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+}
+
+/** One request at a time on each; what finds none free waits, and its wait counts. */
+class Connections {
+  private readonly idle = new Map<number, Socket[]>();
+  private readonly open = new Map<number, number>();
+  private readonly waiting = new Map<number, (() => void)[]>();
+  private readonly all = new Set<Socket>();
+
+  constructor(private readonly answerWithinMs: number) {}
+
+  /** Whether it was answered 200 `success` in time. */
+  async post(port: number, request: string): Promise<boolean> {
+    const socket = this.idleOn(port).pop() ?? (this.countOf(port) < connectionsMax ? this.connect(port) : null);
+    if (socket === null) {
+      await new Promise<void>((free) => this.queueOf(port).push(free));
+      return this.post(port, request);
+    }
+    const isAnswered = await this.exchange(socket, request);
+    if (isAnswered) this.idleOn(port).push(socket);
+    else this.drop(port, socket);
+    this.queueOf(port).shift()?.();
+    return isAnswered;
+  }
+
+  end(): void {
+    for (const socket of this.all) socket.destroy();
+  }
+
+  private exchange(socket: Socket, request: string): Promise<boolean> {
+    return new Promise((resolve) => {
+      let answer = '';
+      const settle = (isAnswered: boolean): void => {
+        socket.removeAllListeners('data').removeAllListeners('close');
+        clearTimeout(patience);
+        resolve(isAnswered);
+      };
+      const patience = setTimeout(() => settle(false), this.answerWithinMs);
+      socket.on('close', () => settle(false));
+      socket.on('data', (part) => {
+        answer += part.toString('latin1');
+        const text = answer.split('\r\n\r\n')[1] ?? '';
+        if (text.length >= 'success'.length) settle(answer.startsWith('HTTP/1.1 200 ') && text === 'success');
+      });
+      if (socket.destroyed) settle(false);
+      else socket.write(request, 'latin1');
     });
-    sent.on('timeout', () => sent.destroy());
-    sent.on('error', () => resolve(false));
-    sent.end(body);
-  });
+  }
+
+  private connect(port: number): Socket {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    socket.on('error', () => undefined);
+    this.all.add(socket);
+    this.open.set(port, this.countOf(port) + 1);
+    return socket;
+  }
+
+  private drop(port: number, socket: Socket): void {
+    socket.destroy();
+    this.all.delete(socket);
+    this.open.set(port, this.countOf(port) - 1);
+  }
+
+  private countOf(port: number): number {
+    return this.open.get(port) ?? 0;
+  }
+
+  private idleOn(port: number): Socket[] {
+    return listIn(this.idle, port);
+  }
+
+  private queueOf(port: number): (() => void)[] {
+    return listIn(this.waiting, port);
+  }
+}
+
+function listIn<Value>(lists: Map<number, Value[]>, port: number): Value[] {
+  const list = lists.get(port) ?? [];
+  lists.set(port, list);
+  return list;
 }
 
 const sentAtSeconds = Math.floor(Date.now() / 1000);

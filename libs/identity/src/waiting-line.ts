@@ -8,11 +8,17 @@ export class WaitingLine<Item> {
   private readonly held = new Set<string>();
   private free: number;
   private woken = false;
+  private startsAgainAt = 0;
 
   constructor(
     private readonly options: {
       readonly lanes: number;
       readonly batchMax: number;
+      /**
+       * The least time between the starts of two batches, unless one is full: what comes now and then goes at once, and
+       * what comes without pause costs the database a question each so many milliseconds and not one each.
+       */
+      readonly spacingMs?: number;
       readonly keysOf: (item: Item) => readonly string[];
       readonly work: (batch: readonly Item[]) => Promise<void>;
       readonly failed: (batch: readonly Item[], error: unknown) => void;
@@ -30,14 +36,23 @@ export class WaitingLine<Item> {
     if (this.woken) return;
     this.woken = true;
     // One turn of the event loop: everything that was read from the sockets in this turn goes together.
-    setImmediate(() => {
-      this.woken = false;
-      this.dispatch();
-    });
+    setImmediate(() => this.wake());
+  }
+
+  private wake(): void {
+    this.woken = false;
+    this.dispatch();
   }
 
   private dispatch(): void {
     while (this.free > 0 && this.waiting.length > 0) {
+      const now = performance.now();
+      if (now < this.startsAgainAt && this.waiting.length < this.options.batchMax) {
+        if (!this.woken) setTimeout(() => this.wake(), this.startsAgainAt - now);
+        this.woken = true;
+        return;
+      }
+      this.startsAgainAt = now + (this.options.spacingMs ?? 0);
       const batch = this.take();
       if (batch.length === 0) return;
       this.free -= 1;

@@ -21,7 +21,8 @@ import { eraseUser } from '../erase/erase-user.js';
 import { Resolver } from '../resolve/resolver.js';
 
 const batchMax = 200;
-const restMaxMs = 500;
+const restsPerWork = 4;
+const restMaxMs = 1_000;
 const attemptsMax = 5;
 /** WeChat says `subscribe:0` for a moment after somebody followed (facts 1.5 row 7). */
 const firstLookupSeconds = 5;
@@ -56,8 +57,8 @@ export class PushWorker {
       await this.handle(waiting);
       handled += waiting.length;
       if (waiting.length < batchMax) return handled;
-      // A backlog grows on a busy day, when those that arrive must be answered in time: half of the time is theirs.
-      await delay(Math.min(performance.now() - began, restMaxMs));
+      // A backlog grows on a busy day, when those that arrive must be answered in time: most of the time is theirs.
+      await delay(Math.min((performance.now() - began) * restsPerWork, restMaxMs));
     }
   }
 

@@ -26,6 +26,7 @@ interface Asked {
 /** Reading a hundred takes some 10 ms, in which nothing else is answered. */
 const pushesPerInsertMax = 100;
 const lanes = 2;
+const spacingMs = 20;
 /** At 2,000 a second two seconds' worth: what waits longer, WeChat has given up by the time it is answered. */
 const waitingMax = 4_000;
 
@@ -44,6 +45,7 @@ export class Pushes {
     this.line = new WaitingLine({
       lanes,
       batchMax: pushesPerInsertMax,
+      spacingMs,
       keysOf: () => [],
       work: (batch) => this.store(batch),
       failed: (batch, error) => batch.forEach((asked) => asked.fail(error)),
