@@ -8,10 +8,14 @@ export interface PushLoad {
   readonly encodingAesKey: string;
   readonly perSecond: number;
   readonly seconds: number;
+  /** Before the clock starts the rate rises for so long, as that of a day does: what has just started is slow. */
+  readonly risingSeconds: number;
   /** WeChat waits five seconds; a short form on a busy machine proves more with more patience. */
   readonly answerWithinMs: number;
-  /** The port of some replica, as a load balancer would choose. */
-  readonly replica: (turn: number) => number;
+  /** The ports of those that live; as a load balancer would, the one with the fewest open requests is chosen. */
+  readonly replicas: () => readonly number[];
+  /** Whether nothing is being done to the replicas: those posted meanwhile are told of by themselves too. */
+  readonly isCalm: () => boolean;
 }
 
 export interface PushLoadResult {
@@ -21,6 +25,7 @@ export interface PushLoadResult {
   readonly repeats: number;
   readonly perSecond: number;
   readonly p99Ms: number;
+  readonly calmP99Ms: number;
   readonly slowestMs: number;
 }
 
@@ -37,18 +42,23 @@ const connectionsMax = 128;
 export async function pushLoad(options: PushLoad): Promise<PushLoadResult> {
   const { appId, encodingAesKey } = options;
   const connections = new Connections(options.answerWithinMs);
-  const total = options.perSecond * options.seconds;
+  const rising = (options.perSecond * options.risingSeconds) / 2;
+  const total = rising + options.perSecond * options.seconds;
   const openIds = Array.from({ length: total }, (_, index) => `oLoad${String(index).padStart(8, '0')}`);
   const encrypted = openIds.map((openId) => encryptPush(messageOf(appId, openId), { appId, encodingAesKey }));
   const latencies: number[] = [];
+  const calm: number[] = [];
   const sending: Promise<boolean>[] = [];
-  let turn = 0;
   let repeats = 0;
-  const deliver = async (encrypt: string): Promise<boolean> => {
+  const deliver = async (index: number): Promise<boolean> => {
+    const encrypt = encrypted[index] ?? '';
+    const isCalm = options.isCalm();
     for (let tried = 1; tried <= triesMax; tried += 1) {
       const started = performance.now();
-      if (await connections.post(options.replica((turn += 1)), signed(options, encrypt))) {
-        latencies.push(performance.now() - started);
+      if (await connections.post(connections.leastBusy(options.replicas()), signed(options, encrypt))) {
+        const took = performance.now() - started;
+        if (index >= rising) latencies.push(took);
+        if (index >= rising && isCalm) calm.push(took);
         return true;
       }
       repeats += 1;
@@ -57,22 +67,33 @@ export async function pushLoad(options: PushLoad): Promise<PushLoadResult> {
   };
   const began = performance.now();
   while (sending.length < total) {
-    const due = Math.min(total, Math.ceil(((performance.now() - began) / 1000) * options.perSecond));
-    while (sending.length < due) sending.push(deliver(encrypted[sending.length] ?? ''));
+    const due = Math.min(total, dueAfter((performance.now() - began) / 1000, options));
+    while (sending.length < due) sending.push(deliver(sending.length));
     await new Promise((tick) => setTimeout(tick, tickMs));
   }
   const delivered = await Promise.all(sending);
-  const seconds = (performance.now() - began) / 1000;
+  const seconds = (performance.now() - began) / 1000 - options.risingSeconds;
   connections.end();
-  latencies.sort((one, other) => one - other);
   return {
     openIds,
     unanswered: delivered.filter((isDelivered) => !isDelivered).length,
     repeats,
-    perSecond: total / seconds,
-    p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? 0,
-    slowestMs: latencies.at(-1) ?? 0,
+    perSecond: (total - rising) / seconds,
+    p99Ms: rank(latencies, 0.99),
+    calmP99Ms: rank(calm, 0.99),
+    slowestMs: rank(latencies, 1),
   };
+}
+
+function rank(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}
+
+function dueAfter(seconds: number, { perSecond, risingSeconds }: PushLoad): number {
+  const risen = Math.min(seconds, risingSeconds);
+  const whileRising = risingSeconds === 0 ? 0 : (perSecond * risen * risen) / (2 * risingSeconds);
+  return Math.ceil(whileRising + (seconds - risen) * perSecond);
 }
 
 /** Signed anew each time, as WeChat's repeats are; the message inside is the same. */
@@ -108,6 +129,11 @@ class Connections {
     else this.drop(port, socket);
     this.queueOf(port).shift()?.();
     return isAnswered;
+  }
+
+  leastBusy(ports: readonly number[]): number {
+    const busy = (port: number): number => this.countOf(port) - this.idleOn(port).length + this.queueOf(port).length;
+    return ports.reduce((best, port) => (busy(port) < busy(best) ? port : best), ports[0] ?? 0);
   }
 
   end(): void {

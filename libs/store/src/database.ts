@@ -106,6 +106,11 @@ export class Database {
     }
   }
 
+  /** Prisma compiles itself when it is first asked, which takes 0.3 s: not in somebody's request. */
+  async loadPrisma(): Promise<void> {
+    await this.prisma.duty.findFirst({ select: { name: true } });
+  }
+
   /** Calls `onRing` when the journal may have grown, until `signal` fires. A hint, which may be missed. */
   hearJournal(heard: { readonly onRing: () => void; readonly signal: AbortSignal }): Promise<void> {
     const { url, applicationName } = this.options;

@@ -45,7 +45,9 @@ export class Readiness {
     const applied = new Set(await appliedMigrations(this.database));
     const missing = known.filter(({ name }) => !applied.has(name)).map(({ name }) => name);
     if (missing.length > 0) return `migrations are missing: ${missing.join(', ')}; run npm run migrate`;
-    this.matched = this.rules.isLoaded;
-    return this.matched ? null : 'it is starting';
+    if (!this.rules.isLoaded) return 'it is starting';
+    await this.database.loadPrisma();
+    this.matched = true;
+    return null;
   }
 }

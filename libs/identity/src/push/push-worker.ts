@@ -19,10 +19,13 @@ import { Changes } from '../change/changes.js';
 import type { HeldUser, Origin, World } from '../change/world.js';
 import { eraseUser } from '../erase/erase-user.js';
 import { Resolver } from '../resolve/resolver.js';
+import { Pushes } from './pushes.js';
 
 const batchMax = 200;
-const restsPerWork = 4;
-const restMaxMs = 1_000;
+/** While so many arrive here in a second, as long as a batch took is rested after it. */
+const arrivalsPerRest = 100;
+const restsPerWorkMax = 9;
+const restMaxMs = 2_000;
 const attemptsMax = 5;
 /** WeChat says `subscribe:0` for a moment after somebody followed (facts 1.5 row 7). */
 const firstLookupSeconds = 5;
@@ -45,6 +48,7 @@ export class PushWorker {
     private readonly resolver: Resolver,
     private readonly changes: Changes,
     private readonly fingerprints: Fingerprints,
+    private readonly pushes: Pushes,
   ) {}
 
   /** Answers how many were handled; 0 also where another replica does it. */
@@ -57,8 +61,9 @@ export class PushWorker {
       await this.handle(waiting);
       handled += waiting.length;
       if (waiting.length < batchMax) return handled;
-      // A backlog grows on a busy day, when those that arrive must be answered in time: most of the time is theirs.
-      await delay(Math.min((performance.now() - began) * restsPerWork, restMaxMs));
+      // On a busy day most of the time belongs to those that arrive: they must be answered in time, and these need not.
+      const rests = Math.min(this.pushes.arrivedPerSecond() / arrivalsPerRest, restsPerWorkMax);
+      await delay(Math.min((performance.now() - began) * rests, restMaxMs));
     }
   }
 

@@ -37,6 +37,9 @@ const waitingMax = 4_000;
 @Injectable()
 export class Pushes {
   private readonly line: WaitingLine<Asked>;
+  private second = 0;
+  private inSecond = 0;
+  private inSecondBefore = 0;
 
   constructor(
     private readonly registry: Registry,
@@ -63,7 +66,27 @@ export class Pushes {
   /** Answers once the push is stored. What WeChat sent and nobody can read is kept as parked, and is no refusal. */
   receive(push: ArrivedPush): Promise<void> {
     if (this.line.length >= waitingMax) throw new Refusal('unavailable', 'too many pushes are waiting');
+    this.count();
     return new Promise((answer, fail) => this.line.push({ push, answer, fail }));
+  }
+
+  /** How many arrived here in the last full second. */
+  arrivedPerSecond(): number {
+    this.turnSecond();
+    return this.inSecondBefore;
+  }
+
+  private count(): void {
+    this.turnSecond();
+    this.inSecond += 1;
+  }
+
+  private turnSecond(): void {
+    const second = Math.floor(performance.now() / 1000);
+    if (second === this.second) return;
+    this.inSecondBefore = second === this.second + 1 ? this.inSecond : 0;
+    this.second = second;
+    this.inSecond = 0;
   }
 
   private async store(batch: readonly Asked[]): Promise<void> {
@@ -85,9 +108,10 @@ export class Pushes {
   }
 }
 
-function read({ appId, ...push }: ArrivedPush, found: AppPushSettings | undefined): StoredPush {
-  const { entityId, ...settings } = known(found);
-  const received = readPush({ ...push, settings, appId, nowMs: Date.now() });
+function read({ appId, query, contentType, body }: ArrivedPush, found: AppPushSettings | undefined): StoredPush {
+  const settings = known(found);
+  const { entityId } = settings;
+  const received = readPush({ query, contentType, body, settings, appId, nowMs: Date.now() });
   if (!received.ok && received.refused) throw refused(received.reason);
   if (!received.ok) {
     const dedupeKey = `unreadable:${createHash('sha256').update(received.body).digest('hex')}`;
