@@ -3,27 +3,52 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startChild } from '../child.js';
-import { startKafka } from '../kafka.js';
+import { type KafkaBroker, startKafka } from '../kafka.js';
 import { freePort, root, runTool, say } from '../machine.js';
 import { migrate } from '../migrate.js';
 import { type Parts, withParts } from '../parts.js';
-import { removePostgres, startPostgres } from '../postgres.js';
+import { type Postgres, removePostgres, startPostgres } from '../postgres.js';
 import { until } from '../until.js';
 import { benchLatency, type Latency } from './latency.js';
 import { benchRelay } from './relay.js';
 import { benchResolve } from './resolve.js';
 
 /**
- * `npm run bench`: every figure beside its baseline, measured in turns within one run, because only ratios mean something
- * on a machine that does other things. Prints sentences, and the same as one line of JSON at the end.
+ * `npm run bench`, or `npm run bench -- resolve latency relay` for some of it: every figure beside its baseline, measured
+ * in turns within one run, because only ratios mean something on a machine that does other things. Prints sentences, and
+ * the same as one line of JSON at the end.
  */
+const benches = { resolve: resolving, latency: latencies, relay: relaying };
+
+interface Machine {
+  readonly parts: Parts;
+  readonly folder: string;
+  readonly postgres: Postgres;
+  readonly kafka: () => Promise<KafkaBroker>;
+}
+
 async function main(parts: Parts): Promise<number> {
+  const unknown = process.argv.slice(2).filter((name) => !(name in benches));
+  if (unknown.length > 0) throw new Error(`no bench ${unknown.join(', ')}: ${Object.keys(benches).join(', ')}`);
   const folder = mkdtempSync(join(tmpdir(), 'unionlink-bench-'));
   const databaseFolder = join(folder, 'postgres');
   mkdirSync(databaseFolder);
   parts.atEnd(async () => removePostgres(databaseFolder));
   const password = randomBytes(12).toString('hex');
   const postgres = await parts.start(() => startPostgres({ folder: databaseFolder, password, isShortLived: true }));
+  let broker: Promise<KafkaBroker> | undefined;
+  const kafka = (): Promise<KafkaBroker> =>
+    (broker ??= parts.start(() => startKafka({ folder: join(folder, 'kafka') })));
+  const results: Record<string, unknown> = {};
+  for (const [name, bench] of Object.entries(benches)) {
+    if (process.argv.length > 2 && !process.argv.includes(name)) continue;
+    results[name] = await bench({ parts, folder, postgres, kafka });
+  }
+  say(JSON.stringify(results));
+  return 0;
+}
+
+async function resolving({ parts, folder, postgres }: Machine): Promise<unknown> {
   const operatorKey = randomBytes(24).toString('base64url');
   await migrate(postgres.url());
   const { url: api } = await serve(parts, folder, 'api', ['dist', 'apps', 'api', 'src', 'main.js'], {
@@ -47,29 +72,37 @@ async function main(parts: Parts): Promise<number> {
       `  ${figure.padEnd(10)} ${rate}/s, ${ratio} of the echo; p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms; errors ${errors}`,
     );
   }
-  const kafka = await parts.start(() => startKafka({ folder: join(folder, 'kafka') }));
-  const latencyDatabase = postgres.url('latency_bench');
-  await migrateNew(postgres.url(), latencyDatabase);
+  return resolve;
+}
+
+async function latencies({ parts, folder, postgres, kafka }: Machine): Promise<unknown> {
+  const { brokers } = await kafka();
+  const databaseUrl = postgres.url('latency_bench');
+  await migrateNew(postgres.url(), databaseUrl);
   const prefix = 'latency.';
   say('From a commit to a consumer, beside a bare send to a consumer ...');
   const stopRelay = await serveRelay(parts, folder, {
-    DATABASE_URL: latencyDatabase,
-    KAFKA_BROKERS: kafka.brokers,
+    DATABASE_URL: databaseUrl,
+    KAFKA_BROKERS: brokers,
     KAFKA_TOPIC_PREFIX: prefix,
   });
-  const latency = await benchLatency({ databaseUrl: latencyDatabase, brokers: kafka.brokers, prefix });
+  const latency = await benchLatency({ databaseUrl, brokers, prefix });
   await stopRelay();
   for (const [figure, { p50Ms, p99Ms }] of Object.entries(latency) as [string, Latency][])
     say(`  ${figure.padEnd(20)} p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`);
-  const relayDatabase = postgres.url('relay_bench');
-  await migrateNew(postgres.url(), relayDatabase);
+  return latency;
+}
+
+async function relaying({ postgres, kafka }: Machine): Promise<unknown> {
+  const { brokers } = await kafka();
+  const databaseUrl = postgres.url('relay_bench');
+  await migrateNew(postgres.url(), databaseUrl);
   say('The relay beside the bare KafkaJS producer, the same batches ...');
-  const relay = await benchRelay({ databaseUrl: relayDatabase, brokers: kafka.brokers, events: 40_000, rounds: 3 });
+  const relay = await benchRelay({ databaseUrl, brokers, events: 40_000, rounds: 3 });
   say(
     `  bare ${Math.round(relay.barePerSecond)}/s, relay ${Math.round(relay.relayPerSecond)}/s: ${relay.ratio.toFixed(2)} of it; with a snapshot held open ${relay.snapshotRatio.toFixed(2)} of that`,
   );
-  say(JSON.stringify({ resolve, latency, relay }));
-  return 0;
+  return relay;
 }
 
 async function serve(

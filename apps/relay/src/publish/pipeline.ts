@@ -39,6 +39,13 @@ const backoffMaxMs = 5_000;
 const closeLookMs = 1_000;
 const closePollMs = 20;
 const idlePollMs = 100;
+/**
+ * Where a round publishes so many, changes come without pause, and rounds begin so far apart: what comes in between goes
+ * together, and costs PostgreSQL, Kafka and us one round. What comes now and then goes at once.
+ */
+const crowd = 8;
+const spacingMs = 30;
+
 /** One row, what it becomes in Kafka, and the place behind it. */
 interface Step {
   readonly row: JournalRow;
@@ -57,6 +64,8 @@ export class Pipeline {
   readonly alarm = new Alarm();
   private batchLimit = batchMax;
   private lastEventAt = 0;
+  /** Events published since this round began. */
+  private inRound = 0;
   private readonly places: Places;
 
   constructor(private readonly parts: PipelineParts) {
@@ -69,9 +78,13 @@ export class Pipeline {
     let backoffMs = backoffMinMs;
     while (!signal.aborted) {
       try {
+        const began = performance.now();
+        this.inRound = 0;
         const isMore = await this.round(signal);
         backoffMs = backoffMinMs;
-        if (!isMore) await this.alarm.rest(this.pollMs(), signal);
+        if (isMore) continue;
+        if (this.inRound >= crowd) await pause(began + spacingMs - performance.now(), signal);
+        await this.alarm.rest(this.pollMs(), signal);
       } catch (error) {
         this.parts.metrics.sendFailures.inc();
         this.parts.logger.warn({ reason: String(error), backoffMs }, 'batch failed; it will come again');
@@ -176,6 +189,7 @@ export class Pipeline {
     }
     await this.traced(steps, () => sink.send(records));
     this.lastEventAt = performance.now();
+    this.inRound += steps.length;
     metrics.published(records, steps.length);
   }
 
