@@ -1,7 +1,7 @@
 import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
 import type { Answer, Http, Json } from './harness/http.js';
 import { randomOf } from './harness/random.js';
-import { shortOrWhole } from './harness/torture.js';
+import { counted, shortOrWhole } from './harness/torture.js';
 
 /** Scenarios 12–16, 20–24, 28 and 29 with their neighbours, over two API processes. */
 describe('Changes by hand', () => {
@@ -47,6 +47,7 @@ describe('Changes by hand', () => {
   });
 
   it('lets exactly one of two opposing merges win, with no deadlock for a caller', async () => {
+    // The whole of it: 1,000 pairs.
     for (let round = 0; round < shortOrWhole(10, 50); round += 1)
       await Promise.all(
         Array.from({ length: 20 }, async () => {
@@ -81,7 +82,14 @@ describe('Changes by hand', () => {
     };
     await Promise.all(Array.from({ length: 16 }, worker));
     expect(merges).toBeGreaterThan(30);
-    const expected = ['merged', 'already_merged', 'refused user_merged', '409 user_merged'];
+    // In the long form a user gathers as many identities as one may hold.
+    const expected = [
+      'merged',
+      'already_merged',
+      'refused user_merged',
+      '409 user_merged',
+      'refused too_many_identities',
+    ];
     expect(expected).toEqual(expect.arrayContaining([...outcomes]));
     const { results } = (await acme.operator.post('/v1/users/lookup', { ids: hot })).body;
     expect(results.map(({ status }: Json) => status)).toEqual(hot.map(() => 'live'));
@@ -108,21 +116,29 @@ describe('Changes by hand', () => {
   }, 120_000);
 
   it('answers a login with A or B while A is merged into B, and only with B afterwards', async () => {
-    const unionId = fresh('u');
-    const [a, b] = [await born('a1', unionId), await born('a2')];
-    let isMerged = false;
-    const logins = async (): Promise<void> => {
-      for (let n = 0; n < 30; n += 1) {
-        const wasMerged = isMerged;
-        const { user } = await acme.resolved('a1', a.openId, unionId);
-        expect(wasMerged ? [b.id] : [a.id, b.id]).toContain(user.id);
-      }
-    };
-    const running = Promise.all(Array.from({ length: 8 }, logins));
-    await merged(a.id, b.id);
-    isMerged = true;
-    await running;
-  });
+    let [before, after] = [0, 0];
+    for (let round = 0; round < shortOrWhole(3, 100); round += 1) {
+      const unionId = fresh('u');
+      const [a, b] = [await born('a1', unionId), await born('a2')];
+      let isMerged = false;
+      const logins = async (): Promise<void> => {
+        for (let left = 10; left > 0; left -= isMerged ? 1 : 0) {
+          const wasMerged = isMerged;
+          const { user } = await acme.resolved('a1', a.openId, unionId);
+          expect(wasMerged ? [b.id] : [a.id, b.id]).toContain(user.id);
+          if (user.id === a.id) before += 1;
+          else after += 1;
+        }
+      };
+      const running = Promise.all(Array.from({ length: 8 }, logins));
+      await merged(a.id, b.id);
+      isMerged = true;
+      await running;
+    }
+    // Were there no logins before the merge, nothing would have raced it.
+    expect(before).toBeGreaterThan(0);
+    counted('logins during a merge', { before, after });
+  }, 300_000);
 
   it('needs an override for users with different unionIds, and names both', async () => {
     const [u1, u2] = [fresh('u'), fresh('u')];
@@ -274,6 +290,7 @@ describe('Changes by hand', () => {
   });
 
   it('never unlinks both of two last identities, however often both are asked for at once', async () => {
+    // The whole of it: 200 times.
     for (let round = 0; round < shortOrWhole(5, 10); round += 1)
       await Promise.all(
         Array.from({ length: 20 }, async () => {

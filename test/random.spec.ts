@@ -1,6 +1,8 @@
 import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
-import type { Answer, Json } from './harness/http.js';
-import { shortOrWhole } from './harness/torture.js';
+import type { Json } from './harness/http.js';
+import { counted, shortOrWhole } from './harness/torture.js';
+import { type Change, changesOfNothing, draw } from './random/changes.js';
+import { Said } from './random/said.js';
 
 /** Scenarios 3 and 30: many at once, at random, over two API processes. The seed is printed when something is wrong. */
 
@@ -84,67 +86,120 @@ describe(`Random operations (SEED=${seed})`, () => {
       openId: `open-${Math.floor(index / 4)}`,
       unionId: `union-${Math.floor(index / 4)}`,
     }));
-    const ids = new Set<string>();
-    const mergeIds: string[] = [];
-    const pick = <T>(from: readonly T[]): T | undefined => from[random(from.length)];
-    const operations: (() => Promise<Answer<Json>>)[] = [
-      ...Array(6).fill(() => {
-        const { appId, openId, unionId } = pick(identities) ?? { appId: 'a1', openId: 'open-0', unionId: '' };
-        return acme.login(appId, openId, random(3) > 0 ? unionId : undefined);
-      }),
-      () =>
-        acme.anyone().post('/v1/merges', {
-          targetUserId: pick([...ids]) ?? 'nobody',
-          sourceUserIds: [pick([...ids]) ?? 'nobody-else'],
-          reason: 'random',
-          allowDifferentUnionIds: random(2) === 0,
-        }),
-      () => acme.anyone().post(`/v1/merges/${pick(mergeIds) ?? 'none'}/revert`, { reason: 'random' }),
-      () => {
-        const { appId, openId } = pick(identities) ?? { appId: '', openId: '' };
-        return acme
-          .anyone()
-          .post(`/v1/users/${pick([...ids]) ?? 'none'}/split`, { identities: [{ appId, openId }], reason: 'random' });
-      },
-      () => {
-        const { appId, openId } = pick(identities) ?? { appId: '', openId: '' };
-        return acme.anyone().delete(`/v1/identities/${appId}/${openId}`);
-      },
-      () => acme.anyone().put('/v1/separations', { userIds: [pick([...ids]), pick([...ids])], reason: 'random' }),
-      ...(random(2) === 0 ? [] : [() => acme.anyone().delete(`/v1/users/${pick([...ids]) ?? 'none'}`)]),
-    ];
-    const errors: unknown[] = [];
+    const said = new Said();
+    const approving = ok(
+      await acme.operator.post('/v1/api-keys', { entityId: 'acme', name: 'approving', scopes: ['merge'] }),
+    ).body.key;
     await atOnce(shortOrWhole(600, 10_000), 16, async () => {
-      const { status, body } = (await pick(operations)?.()) ?? { status: 0, body: null };
-      if (status >= 500 || status === 0) errors.push(body);
-      if (body?.user?.id !== undefined) ids.add(body.user.id);
-      if (status === 201 && body?.id !== undefined && body.identities !== undefined) ids.add(body.id);
-      for (const result of body?.results ?? []) if (result.outcome === 'merged') mergeIds.push(result.mergeId);
+      const { what, send } = draw(random, identities, said);
+      said.hear(what, await send(what === 'approve' ? acme.anyone().as(approving) : acme.anyone()));
     });
-    expect(errors).toEqual([]);
+    expect(said.faults).toEqual([]);
     expect(await brokenInvariants(acme.database)).toEqual([]);
 
-    const events: Json[] = [];
-    for (let after = ''; ;) {
-      const { body } = ok(await acme.operator.get(`/v1/events?limit=200${after}`));
-      events.push(...body.items.filter(({ sequence }: Json) => sequence !== undefined));
-      if (body.items.length === 0) break;
-      after = `&after=${body.nextCursor}`;
-    }
+    const events = await readFeed();
+    expect(typesOf(events)).toEqual(said.expected());
+    expect(await readFeed()).toEqual(events);
+    expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
     const truth = await ownersOf(identities.map(({ appId, openId }) => ({ appId, openId })));
-    const { body } = ok(await acme.operator.post('/v1/users/lookup', { ids: [...ids] }));
+    let destroyed = 0;
+    for (const id of said.erasureIds)
+      destroyed += ok(await acme.operator.get(`/v1/erasures/${id}`)).body.destroyed.identities;
+    expect(truth.size).toBe(said.identitiesLeft(destroyed));
+    const leads = await leadsOf([...said.ids]);
     const byUser = new Map<string, Json[]>();
     for (const event of events) byUser.set(event.subject, [...(byUser.get(event.subject) ?? []), event]);
+    expect(new Set(byUser.keys())).toEqual(said.ids);
     for (const [, own] of byUser) expect(own.map(({ data }) => data.version)).toEqual(own.map((_, index) => index + 1));
     for (let round = 0; round < 100; round += 1) {
       const folded = fold(interleave(byUser, random));
       expect(folded.owners).toEqual(truth);
-      for (const { id, status, userId } of body.results)
+      for (const { id, status, userId } of leads)
         expect([id, folded.leadsTo(id)]).toEqual([id, status === 'erased' ? null : userId]);
     }
     expect(fold([...events, ...events]).owners).toEqual(truth);
-  }, 300_000);
+    await atOnce(leads.length, 8, (index) => expectEntries(leads[index], byUser));
+    await expectNothingFrom(changesOfNothing(truth, leads, events, said.separated));
+    counted('random operations', { seed, users: said.ids.size, destroyed, ...said.expected() });
+  }, 600_000);
+
+  const leadsOf = async (ids: string[]): Promise<Json[]> => {
+    const leads: Json[] = [];
+    for (let start = 0; start < ids.length; start += 1000) {
+      const asked = { ids: ids.slice(start, start + 1000) };
+      leads.push(...ok(await acme.operator.post('/v1/users/lookup', asked)).body.results);
+    }
+    expect(leads.filter(({ status }) => status === 'unknown')).toEqual([]);
+    return leads;
+  };
+
+  const readFeed = async (): Promise<Json[]> => {
+    const events: Json[] = [];
+    for (let after = ''; ;) {
+      const { body } = ok(await acme.operator.get(`/v1/events?limit=200${after}`));
+      events.push(...body.items.filter(({ sequence }: Json) => sequence !== undefined));
+      if (body.items.length === 0) return events;
+      after = `&after=${body.nextCursor}`;
+    }
+  };
+
+  /** G6 and G10: an entry for each event, and each begins where the one before ended. */
+  const expectEntries = async ({ id, status }: Json, byUser: ReadonlyMap<string, Json[]>): Promise<void> => {
+    const entries: Json[] = [];
+    for (let cursor = ''; ;) {
+      const { body } = ok(await acme.operator.get(`/v1/users/${id}/history?limit=200${cursor}`));
+      entries.unshift(...body.items.toReversed());
+      if (body.nextCursor === null) break;
+      cursor = `&cursor=${encodeURIComponent(body.nextCursor)}`;
+    }
+    const told = byUser.get(id)?.map((event) => [nameOf(event), event.data.version]);
+    expect(entries.map(({ action, version }) => [action, version])).toEqual(told);
+    for (const [index, { actor, before, after, at }] of entries.entries()) {
+      expect([actor, Date.parse(at)]).toEqual([expect.stringMatching(/./), expect.any(Number)]);
+      if (status === 'erased') expect([before, after]).toEqual([null, null]);
+      else expect([before, after.version]).toEqual([entries[index - 1]?.after ?? null, index + 1]);
+    }
+  };
+
+  /** G9: all of it is answered, and the tables are as they were. */
+  const expectNothingFrom = async (changes: readonly Change[]): Promise<void> => {
+    const before = await acme.database.query(everythingWritten);
+    const kinds = new Set<string>();
+    await atOnce(changes.length, 16, async (index) => {
+      const change = changes[index];
+      if (change === undefined) return;
+      const { status, body } = await change.send(acme.anyone());
+      kinds.add(`${change.what} ${body?.outcome ?? body?.results?.[0]?.outcome ?? body?.code ?? status}`);
+    });
+    const always = [
+      'link 200',
+      'login unchanged',
+      'merge already_merged',
+      'revert already_reverted',
+      'split last_identity',
+    ];
+    // Who was separated may be erased since.
+    const sometimes = ['erase 202', 'erase a merged one user_merged', 'separate 200', 'separate user_erased'];
+    expect([...kinds]).toEqual(expect.arrayContaining(always));
+    expect([...always, ...sometimes]).toEqual(expect.arrayContaining([...kinds]));
+    expect(await acme.database.query(everythingWritten)).toEqual(before);
+  };
 });
+
+/** Whatever a change leaves behind. */
+const everythingWritten = `SELECT (SELECT count(*) FROM journal) AS journal, (SELECT max(id) FROM journal) AS last,
+        (SELECT sum(version) FROM users) AS versions, (SELECT count(*) FROM admin_audit) AS administered,
+        (SELECT sum(count) FROM conflict) AS contradictions, (SELECT count(*) FROM merge) AS merges`;
+
+const nameOf = ({ type }: Json): string => type.split('.')[1];
+
+/** How many of each type; see `Said.expected`. */
+function typesOf(events: readonly Json[]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of events.map(nameOf).map((one) => (one === 'UserRekeyed' ? 'UserKeyed' : one)))
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  return Object.fromEntries(counts);
+}
 
 /** Any order of the users; each user's own events stay in order. */
 function interleave(byUser: ReadonlyMap<string, readonly Json[]>, random: (below: number) => number): Json[] {
