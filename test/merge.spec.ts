@@ -325,9 +325,25 @@ describe('Changes by hand', () => {
     const [a, b] = [await born(), await born('a2')];
     const put = await acme.operator.put('/v1/separations', { userIds: [a.id, b.id], reason: 'spec' });
     expect(put.status).toBe(201);
-    expect((await merge(b.id, [a.id])).body.results[0].code).toBe('separated');
+    expect((await merge(b.id, [a.id])).body.results[0]).toMatchObject({ code: 'separated', separationId: put.body.id });
     expect((await acme.operator.delete(`/v1/separations/${put.body.id}`)).status).toBe(204);
     await merged(a.id, b.id);
+  });
+
+  it('keeps two users separated who were so by way of a third when it was decided', async () => {
+    const [a, b, third] = [await born(), await born('a2'), await born('a3')];
+    const separate = (...userIds: string[]): Promise<Answer<Json>> =>
+      acme.operator.put('/v1/separations', { userIds, reason: 'spec' });
+    expect((await separate(third.id, b.id)).status).toBe(201);
+    const mergeId = await merged(third.id, a.id);
+    const decided = await separate(a.id, b.id);
+    expect(decided.status).toBe(201);
+    expect((await separate(b.id, a.id)).body).toMatchObject({ id: decided.body.id });
+    expect((await revert(mergeId)).status).toBe(200);
+    expect((await merge(b.id, [a.id])).body.results[0]).toMatchObject({
+      code: 'separated',
+      separationId: decided.body.id,
+    });
   });
 
   it('carries out what is decided of a conflict, once', async () => {

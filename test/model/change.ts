@@ -129,7 +129,7 @@ export function separate(people: People, a: UserName, b: UserName): Answered<{ c
   const [one, other] = [people.leader(a), people.leader(b)];
   if (one === other) return { code: 'invalid_request' };
   if (one.status === 'erased' || other.status === 'erased') return { code: 'user_erased' };
-  const created = !people.areSeparated(one.name, other.name);
+  const created = people.separationOfThe(one.name, other.name) === undefined;
   return { created, separation: people.separate(one.name, other.name).name };
 }
 

@@ -190,7 +190,7 @@ export const separateUsers = (one: number, other: number): Command =>
     },
   });
 
-/** Found again as a client does: by asking once more for the separation that is there. */
+/** Found again as a client does: by the merge that it refuses. */
 export const removeSeparation = (which: number): Command =>
   command({
     name: `remove separation ${which}`,
@@ -198,10 +198,10 @@ export const removeSeparation = (which: number): Command =>
     run: async (people, service) => {
       const pair = at(separable(people), which);
       const [a, b] = [people.leader(pair.a).name, people.leader(pair.b).name];
-      const body = { userIds: [service.idOf(a), service.idOf(b)], reason };
-      const found = await service.api().put('/v1/separations', body);
-      same(found.status, 200);
-      same((await service.api().delete(`/v1/separations/${found.body.id}`)).status, 204);
+      const body = { targetUserId: service.idOf(a), sourceUserIds: [service.idOf(b)], reason };
+      const [refused] = (await service.api().post('/v1/merges', body)).body.results;
+      same(refused.code, 'separated');
+      same((await service.api().delete(`/v1/separations/${refused.separationId}`)).status, 204);
       people.separations.splice(people.separations.indexOf(pair), 1);
     },
   });

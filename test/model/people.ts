@@ -145,8 +145,13 @@ export class People {
     });
   }
 
+  /** Of the very two. A decision about two people stays when a merge is undone by whose way they were apart before. */
+  separationOfThe(a: UserName, b: UserName): Separation | undefined {
+    return this.separations.find((pair) => (pair.a === a && pair.b === b) || (pair.a === b && pair.b === a));
+  }
+
   separate(a: UserName, b: UserName): Separation {
-    const [earlier] = this.separationsOf(a, b);
+    const earlier = this.separationOfThe(a, b);
     if (earlier !== undefined) return earlier;
     const separation = { name: this.name('separation'), a, b };
     this.separations.push(separation);

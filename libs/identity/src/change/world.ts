@@ -166,8 +166,13 @@ export class World {
     return { appId: retired.byAppId, openId: retired.byOpenId, linkedAt: retired.linkedAt, user };
   }
 
+  /** The first decision that keeps the two apart, or what they were before they were folded. */
+  separationOf(a: string, b: string): string | null {
+    return this.separations.find((pair) => pairOf(pair.a, pair.b) === pairOf(a, b))?.id ?? null;
+  }
+
   areSeparated(a: string, b: string): boolean {
-    return this.separationOf(a, b) !== undefined;
+    return this.separationOf(a, b) !== null;
   }
 
   /** An open conflict says so of one of the user's unionIds. */
@@ -328,8 +333,6 @@ export class World {
 
   /** A lasting decision that two users are two people (P6). Answers its id; one pair is separated once. */
   separate(a: HeldUser, b: HeldUser, origin: Origin): string {
-    const earlier = this.separationOf(a.id, b.id);
-    if (earlier !== undefined) return earlier.id;
     const id = this.newId();
     this.separations.push({ id, a: a.id, b: b.id });
     this.rows.separations.push({
@@ -500,10 +503,6 @@ export class World {
         createdAt,
       })),
     };
-  }
-
-  private separationOf(a: string, b: string): World['separations'][number] | undefined {
-    return this.separations.find((pair) => pairOf(pair.a, pair.b) === pairOf(a, b));
   }
 
   private own(identity: HeldIdentity, user: HeldUser): void {

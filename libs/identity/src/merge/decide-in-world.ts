@@ -17,7 +17,7 @@ export function decideInWorld(
   return decideMerge({
     target: known(target),
     source: source === null ? null : { ...known(source), status: source.status, leadsTo: source.leadsTo },
-    separated: source !== null && world.areSeparated(source.id, target.id),
+    separationId: source === null ? null : world.separationOf(source.id, target.id),
     ...rules,
   });
 }

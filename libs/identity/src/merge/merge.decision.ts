@@ -14,7 +14,8 @@ export interface MergeFacts {
         readonly leadsTo: string | null;
       })
     | null;
-  readonly separated: boolean;
+  /** The decision that keeps the two apart; null: there is none. */
+  readonly separationId: string | null;
   readonly allowDifferentUnionIds: boolean;
   readonly identitiesPerUserHardMax: number;
 }
@@ -33,7 +34,8 @@ export function decideMerge(facts: MergeFacts): MergeDecision {
     if (source.leadsTo === target.id) return { kind: 'already_merged' };
     return { kind: 'refused', code: 'user_merged', details: { mergedInto: source.leadsTo } };
   }
-  if (facts.separated) return { kind: 'refused', code: 'separated', details: {} };
+  if (facts.separationId !== null)
+    return { kind: 'refused', code: 'separated', details: { separationId: facts.separationId } };
   const differing = differingAccounts(source, target);
   if (differing.length > 0 && !facts.allowDifferentUnionIds)
     return {

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { Transaction } from '#store';
 import { Database, readUsers } from '#store';
 import { Changes } from '../change/changes.js';
 import { Effects } from '../change/effects.js';
@@ -28,12 +29,15 @@ export class Separations {
     const [a, b] = userIds.map((id) => views.get(id)?.id ?? id);
     if (a === undefined || b === undefined) throw new Error('a separation is between two');
     if (a === b) throw new Refusal('invalid_request', 'the two ids lead to one user: revert their merge instead');
-    return this.changes.run({ userIds: [a, b].filter(isUserId) }, (world) => {
+    return this.changes.run({ userIds: [a, b].filter(isUserId) }, async (world, transaction) => {
       const one = requireLive(world, a, entityId);
       const other = requireLive(world, b, one.entityId);
-      const created = !world.areSeparated(one.id, other.id);
-      const id = world.separate(one, other, origin);
-      return { id, userIds: [one.id, other.id], created };
+      const earlier = await findSeparation(transaction, one.id, other.id);
+      return {
+        id: earlier ?? world.separate(one, other, origin),
+        userIds: [one.id, other.id],
+        created: earlier === null,
+      };
     });
   }
 
@@ -46,4 +50,13 @@ export class Separations {
       : 0;
     if (removed === 0) throw new Refusal('separation_not_found', 'no such separation');
   }
+}
+
+/** Of the very two: what keeps them apart by way of somebody folded into one of them ends when that merge is undone. */
+async function findSeparation(transaction: Transaction, one: string, other: string): Promise<string | null> {
+  const [row] = await transaction.query<{ id: string }>({
+    text: 'SELECT id FROM separation WHERE user_a = least($1::uuid, $2::uuid) AND user_b = greatest($1::uuid, $2::uuid)',
+    values: [one, other],
+  });
+  return row?.id ?? null;
 }
