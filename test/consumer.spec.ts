@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Pool, type PoolClient } from 'pg';
 import type { Change, FollowerOptions, Handlers, Participant, Source } from '#consumer';
 import { feed, IdentityFollower, kafka, pgStore } from '#consumer';
@@ -8,7 +10,7 @@ import { ok } from './harness/acme.js';
 import { type Database, emptyDatabase } from './harness/database.js';
 import type { Json } from './harness/http.js';
 import { collectRecords, freshTopicPrefix, readTopic } from './harness/kafka.js';
-import { operatorKey } from './harness/processes.js';
+import { type App, operatorKey, startApi } from './harness/processes.js';
 import { until } from './harness/until.js';
 
 interface Following {
@@ -37,6 +39,8 @@ async function follow(
   }
 }
 
+const pageOf = async (url: string): Promise<string> =>
+  (await fetch(url, { headers: { authorization: `Bearer ${operatorKey}` } })).text();
 const onlyMerges = (name: string): Participant => ({ name, acknowledges: ['merge'] });
 const isByHttp = ({ participant, status }: Json): boolean => participant === 'by-http' && status === 'done';
 
@@ -132,6 +136,61 @@ describe('A service that follows the events', () => {
       await source.stop();
     });
   }, 120_000);
+
+  it('is told over HTTP as it happens, and goes on behind what it has when the service was away', async () => {
+    const databaseUrl = scene.acme.database.url;
+    const api = await startApi({ databaseUrl });
+    // Nothing would be asked for within the hour: what arrives, the stream brings.
+    const source = feed({ url: api.url, apiKey: operatorKey, pollMs: 3_600_000 });
+    let again: App | undefined;
+    await follow(source, {}, {}, async ({ follower, database }) => {
+      await until(async () => (await follower.health()).isReady, patience);
+      const people: Person[] = [];
+      const arrives = async (what: string): Promise<void> => {
+        people.push(await scene.born());
+        await until(() => scene.agrees(database, people), { timeoutMs: 20_000, intervalMs: 20, what });
+      };
+      await arrives('the first');
+      await arrives('one more on the same stream');
+      await api.kill();
+      people.push(await scene.born());
+      again = await startApi({ databaseUrl, port: api.port });
+      await arrives('what happened meanwhile, and one more');
+      await arrives('one more on the new stream');
+      expect(await follower.health()).toMatchObject({ isLive: true, isReady: true });
+    });
+    await again?.stop();
+  }, 120_000);
+
+  it.each(['refused', 'ended at once', 'cut in the middle of an event'])(
+    'asks for pages where the stream is %s',
+    async (fate) => {
+      let opened = 0;
+      const between = createServer((request, response) => {
+        const isStream = request.headers.accept === 'text/event-stream';
+        if (isStream) opened += 1;
+        if (!isStream) void pageOf(scene.apiUrl + (request.url ?? '')).then((page) => response.end(page));
+        else if (fate === 'refused') response.writeHead(502).end();
+        else if (fate === 'ended at once') response.writeHead(200).end();
+        else response.writeHead(200).write('id: 1\nevent: x\ndata: {"half', () => response.destroy());
+      });
+      between.listen(0, '127.0.0.1');
+      await once(between, 'listening');
+      const { port } = between.address() as AddressInfo;
+      const source = feed({ url: `http://127.0.0.1:${port}`, apiKey: operatorKey, pollMs: 50 });
+      await follow(source, {}, {}, async ({ follower, database }) => {
+        for (let n = 0; n < 3; n += 1) {
+          const people = [await scene.born()];
+          await until(() => scene.agrees(database, people), { timeoutMs: 20_000, intervalMs: 50 });
+        }
+        await until(async () => (await follower.health()).isReady, patience);
+      });
+      between.close();
+      expect(opened).toBeGreaterThan(0);
+      expect(opened).toBeLessThan(10);
+    },
+    60_000,
+  );
 
   it('acknowledges a merge when its own part is done, over Kafka and over HTTP', async () => {
     for (const name of ['by-kafka', 'by-http'])

@@ -19,7 +19,7 @@ const libraries: Readonly<Record<string, Library>> = {
   consumer: {
     description: 'Follows the events of Unionlink: who is who, in your own database, and your code is told of merges.',
     rooms: ['consumer', 'events'],
-    dependencies: ['jose', 'kafkajs'],
+    dependencies: ['eventsource-parser', 'jose', 'kafkajs'],
   },
   wechat: {
     description: "WeChat's server API for who somebody is: logins, followers, message push, and the cryptography.",

@@ -1,24 +1,13 @@
-import { integer, oneOf, readSettings, rules, SettingRefused, shared, text, tracing } from '#settings';
+import { integer, kafkaAccess, readSettings, rules, SettingRefused, shared, tracing } from '#settings';
 
 export type RelaySettings = ReturnType<typeof readRelaySettings>;
 
-const saslMechanisms = ['', 'plain', 'scram-sha-256', 'scram-sha-512'] as const;
-
-/** Where Kafka is and how it lets us in; for every program of this installation that speaks to it. */
+/** For every program of this installation that speaks to Kafka as its own. */
 export const kafkaReaders = {
+  ...kafkaAccess,
   kafkaBrokers: requiredBrokers,
-  kafkaTopicPrefix: shared.kafkaTopicPrefix,
   /** 0: what the broker gives by default. */
   kafkaReplicationFactor: integer('KAFKA_REPLICATION_FACTOR', { min: 0, max: 10, fallback: 0 }),
-  kafkaSsl: oneOf('KAFKA_SSL', ['true', 'false'], 'false'),
-  kafkaSaslMechanism: oneOf('KAFKA_SASL_MECHANISM', saslMechanisms, ''),
-  kafkaSaslUsername: text('KAFKA_SASL_USERNAME', { pattern: /^.{1,255}$/, allowed: 'a user name', fallback: '' }),
-  kafkaSaslPassword: text('KAFKA_SASL_PASSWORD', {
-    pattern: /^.{1,1024}$/,
-    allowed: 'a password',
-    fallback: '',
-    secret: true,
-  }),
 };
 
 /** Everything the relay process can be told. Refuses to start with the variable's name; secrets are never printed. */

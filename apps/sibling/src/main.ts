@@ -4,43 +4,34 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { Pool } from 'pg';
 import { pino } from 'pino';
 import { feed, IdentityFollower, kafka, pgStore } from '#consumer';
-import { integer, readSettings, shared, text } from '#settings';
+import { identityService, integer, kafkaAccess, kafkaConfigOf, readSettings, shared } from '#settings';
 import { PointsController } from './points.controller.js';
 import { handlers, pointsTable } from './points.js';
 
-@Module({})
-class SiblingModule {}
-
-const identityUrl = text('IDENTITY_URL', { pattern: /^https?:\/\/\S+$/, allowed: 'the URL of the identity service' });
-const identityKey = text('IDENTITY_API_KEY', { pattern: /^\S+$/, allowed: 'a key with the scope read', secret: true });
+@Module({ controllers: [PointsController] })
+class Sibling {}
 
 async function main(): Promise<void> {
-  const settings = readSettings(process.env, {
-    ...shared,
-    port: integer('PORT', { min: 0, max: 65_535, fallback: 3200 }),
-    url: identityUrl,
-    apiKey: identityKey,
-  });
-  const { kafkaBrokers: brokers, kafkaTopicPrefix: topicPrefix, url, apiKey } = settings;
+  const port = integer('PORT', { min: 0, max: 65_535, fallback: 3200 });
+  const settings = readSettings(process.env, { ...shared, ...kafkaAccess, ...identityService, port });
+  const { kafkaTopicPrefix: topicPrefix, url, apiKey } = settings;
   const logger = pino({ level: settings.logLevel, base: { app: 'sibling' }, timestamp: pino.stdTimeFunctions.isoTime });
   const pool = new Pool({ connectionString: settings.databaseUrl, max: settings.databasePoolMax });
   pool.on('error', (error) => logger.warn({ err: error }, 'a connection to the database was lost'));
   await pool.query(pointsTable);
+  const overKafka = settings.kafkaBrokers.length > 0;
   const follower = new IdentityFollower({
-    source:
-      brokers.length > 0 ? kafka({ brokers: [...brokers], topicPrefix, groupId: 'points' }) : feed({ url, apiKey }),
+    source: overKafka ? kafka({ ...kafkaConfigOf(settings), topicPrefix, groupId: 'points' }) : feed({ url, apiKey }),
     store: pgStore(pool),
     handlers,
     identityService: { url, apiKey },
     log: (level, message, { error, ...fields } = {}) => logger[level]({ ...fields, err: error }, message),
   });
-  const providers = [{ provide: IdentityFollower, useValue: follower }];
-  const sibling = { module: SiblingModule, controllers: [PointsController], providers };
-  const adapter = new FastifyAdapter({ forceCloseConnections: true });
-  const app = await NestFactory.create<NestFastifyApplication>(sibling, adapter, {
-    logger: false,
-    abortOnError: false,
-  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    { module: Sibling, providers: [{ provide: IdentityFollower, useValue: follower }] },
+    new FastifyAdapter({ forceCloseConnections: true }),
+    { logger: false, abortOnError: false },
+  );
   app.useGlobalPipes(new ValidationPipe({ transform: true, whitelist: true, forbidNonWhitelisted: true }));
   // Nest tells the follower to stop, which ends the transaction in hand; only then the process exits.
   app.enableShutdownHooks(['SIGTERM', 'SIGINT'], { useProcessExit: true });

@@ -5,14 +5,9 @@ import { IdentityFollower } from '#consumer';
 import { earn, pointsOf } from './points.js';
 
 class EarnDto {
-  @Matches(/^[\w-]{1,128}$/)
-  appId: string;
-  @Matches(/^[\w-]{1,128}$/)
-  openId: string;
-  @IsInt()
-  @Min(1)
-  @Max(1_000_000)
-  points: number;
+  @Matches(/^[\w-]{1,128}$/) appId: string;
+  @Matches(/^[\w-]{1,128}$/) openId: string;
+  @IsInt() @Min(1) @Max(1_000_000) points: number;
 }
 
 @Controller()

@@ -21,10 +21,8 @@ export async function earn(client: PoolClient, userId: string, { appId, openId }
 }
 
 export async function pointsOf(client: PoolClient, userId: string): Promise<object> {
-  const { rows } = await client.query(
-    'SELECT coalesce(sum(points), 0)::float8 AS points FROM points WHERE user_id = $1',
-    [userId],
-  );
+  const sum = 'SELECT coalesce(sum(points), 0)::float8 AS points FROM points WHERE user_id = $1';
+  const { rows } = await client.query(sum, [userId]);
   return { userId, ...rows[0] };
 }
 
@@ -32,8 +30,6 @@ export async function pointsOf(client: PoolClient, userId: string): Promise<obje
 async function move(client: PoolClient, from: string, to: string, identities: readonly IdentityRef[] | null) {
   const moved = `DELETE FROM points WHERE user_id = $1 AND ($3::jsonb IS NULL OR (app_id, open_id) IN
     (SELECT "appId", "openId" FROM jsonb_to_recordset($3) AS i ("appId" text, "openId" text))) RETURNING *`;
-  await client.query(
-    `WITH moved AS (${moved}) INSERT INTO points SELECT $2, app_id, open_id, points FROM moved ${add}`,
-    [from, to, identities === null ? null : JSON.stringify(identities)],
-  );
+  const put = `WITH moved AS (${moved}) INSERT INTO points SELECT $2, app_id, open_id, points FROM moved ${add}`;
+  await client.query(put, [from, to, identities === null ? null : JSON.stringify(identities)]);
 }

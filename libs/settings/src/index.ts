@@ -118,6 +118,48 @@ export const shared = {
   eventsRetentionDays: integer('EVENTS_RETENTION_DAYS', { min: 1, max: 3650, fallback: 30 }),
 };
 
+/** Where Kafka is and how it lets us in; `kafkaConfigOf` makes KafkaJS's own settings of it. */
+export const kafkaAccess = {
+  kafkaBrokers: shared.kafkaBrokers,
+  kafkaTopicPrefix: shared.kafkaTopicPrefix,
+  kafkaSsl: oneOf('KAFKA_SSL', ['true', 'false'], 'false'),
+  kafkaSaslMechanism: oneOf('KAFKA_SASL_MECHANISM', ['', 'plain', 'scram-sha-256', 'scram-sha-512'], ''),
+  kafkaSaslUsername: text('KAFKA_SASL_USERNAME', { pattern: /^.{1,255}$/, allowed: 'a user name', fallback: '' }),
+  kafkaSaslPassword: text('KAFKA_SASL_PASSWORD', {
+    pattern: /^.{1,1024}$/,
+    allowed: 'a password',
+    fallback: '',
+    secret: true,
+  }),
+};
+
+export type KafkaAccess = { readonly [K in keyof typeof kafkaAccess]: ReturnType<(typeof kafkaAccess)[K]> };
+
+type Login<Mechanism> = Mechanism extends string
+  ? { readonly mechanism: Mechanism; readonly username: string; readonly password: string }
+  : never;
+
+/** Throws SettingRefused where a mechanism is set without its user or password. */
+export function kafkaConfigOf({ kafkaBrokers, kafkaSsl, ...access }: KafkaAccess): {
+  readonly brokers: string[];
+  readonly ssl: boolean;
+  readonly sasl?: Login<Exclude<KafkaAccess['kafkaSaslMechanism'], ''>>;
+} {
+  const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: username, kafkaSaslPassword: password } = access;
+  const reach = { brokers: [...kafkaBrokers], ssl: kafkaSsl === 'true' };
+  if (mechanism === '') return reach;
+  const missing = [username === '' && 'KAFKA_SASL_USERNAME', password === '' && 'KAFKA_SASL_PASSWORD'].filter(Boolean);
+  if (missing.length > 0)
+    throw new SettingRefused(`${missing.join(', ')}: not set; KAFKA_SASL_MECHANISM is ${mechanism}`);
+  return { ...reach, sasl: { mechanism, username, password } };
+}
+
+/** For services that ask this one. */
+export const identityService = {
+  url: text('IDENTITY_URL', { pattern: /^https?:\/\/\S+$/, allowed: 'the URL of the identity service' }),
+  apiKey: text('IDENTITY_API_KEY', { pattern: /^\S+$/, allowed: 'a key with the scope read', secret: true }),
+};
+
 /** Traces, off where there is no endpoint; OpenTelemetry's own names, so that one setting serves every service. */
 export const tracing = {
   otlpEndpoint: text('OTEL_EXPORTER_OTLP_ENDPOINT', {

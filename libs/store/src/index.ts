@@ -1,3 +1,4 @@
+export { Alarm } from './alarm.js';
 export { Database } from './database.js';
 export { DatabaseUnavailable, isContention, isDataFault, isUnavailable } from './database-faults.js';
 export type { DatabaseOptions, Statement, Transaction } from './database.js';

@@ -7,7 +7,7 @@ const quietMs = 10;
 const reconnectMs = 1_000;
 
 /**
- * Tells the relays that the journal has grown, so that an idle one need not be asked for ten times a second to be quick.
+ * Tells the relays and the event streams that the journal has grown, so that an idle one need not be asked for ten times a second to be quick.
  * Only a hint: whoever misses it looks by itself a moment later. It rings behind the commit and in a transaction of its
  * own, because NOTIFY holds a lock of the whole cluster until its commit (23,400 → 5,100 commits a second when it was
  * inside), and without waiting for the disk.
@@ -28,7 +28,7 @@ export class JournalBell {
     while (this.isDue) {
       this.isDue = false;
       const quiet = new Promise((resolve) => setTimeout(resolve, quietMs));
-      // Nobody is told and nothing is lost: the relays look by themselves.
+      // Nobody is told and nothing is lost: who follows looks by itself.
       const text = `SELECT set_config('synchronous_commit', 'off', true), pg_notify('${channel}', '')`;
       await this.ask({ name: 'journal-bell', text }).catch(() => undefined);
       await quiet;

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Alarm } from './alarm.js';
 import type { Database } from './database.js';
 import { isUnavailable } from './database-faults.js';
 import { decodeCursor, parseSnapshot, snapshotText } from './journal-cursor.js';
@@ -11,17 +12,25 @@ interface Waiting {
   readonly wake: () => void;
 }
 
+/** A bell is only a hint: so often is looked without one. */
+const lookEveryMs = 500;
+/** However often it rings. */
+const lookAtMostEveryMs = 50;
+
 /**
- * Tells the waiting readers of one process that some transaction has ended since they looked: one small question every
- * 100 ms, however many they are, and none while nobody waits.
+ * Tells the waiting readers of one process that some transaction has ended since they looked: one small question when the
+ * journal's bell has rung, however many they are, and none while nobody waits. Hears the bell from the first reader on,
+ * until `signal` fires.
  */
 export class JournalPulse {
   private waiting: Waiting[] = [];
   private isAsking = false;
+  private isHearing = false;
+  private readonly alarm = new Alarm();
 
   constructor(
     private readonly database: Database,
-    private readonly intervalMs = 100,
+    private readonly signal: AbortSignal,
   ) {}
 
   /** Resolves when there may be more than `cursor` has seen, or when `signal` fires. */
@@ -42,18 +51,26 @@ export class JournalPulse {
       };
       signal.addEventListener('abort', giveUp, { once: true });
       this.waiting.push(waiting);
+      this.hear();
       if (!this.isAsking) void this.ask();
     });
+  }
+
+  private hear(): void {
+    if (this.isHearing) return;
+    this.isHearing = true;
+    void this.database.hearJournal({ onRing: () => this.alarm.ring(), signal: this.signal });
   }
 
   private async ask(): Promise<void> {
     this.isAsking = true;
     while (this.waiting.length > 0) {
-      await delay(this.intervalMs);
+      await this.alarm.rest(lookEveryMs, this.signal);
       const snapshot = await this.snapshot();
       const woken = this.waiting.filter(({ seen }) => snapshot === null || seen !== snapshot);
       this.waiting = this.waiting.filter((one) => !woken.includes(one));
       for (const { wake } of woken) wake();
+      await delay(lookAtMostEveryMs);
     }
     this.isAsking = false;
   }

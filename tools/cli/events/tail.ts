@@ -29,7 +29,7 @@ export async function tail(args: readonly string[]): Promise<number> {
     const { entityId, types } = selection;
     const after = encodeCursor(next);
     const feed = { entityId, after, types: types ?? undefined, limit: pageRows, retentionDays: 1 };
-    for await (const page of followFeed(database, feed, new JournalPulse(database), stop.signal))
+    for await (const page of followFeed(database, feed, new JournalPulse(database, stop.signal), stop.signal))
       for (const { row } of page.items) if (isOf(selection, row)) print(row, page.epoch);
     return 0;
   });

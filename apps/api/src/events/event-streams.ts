@@ -13,7 +13,7 @@ export class EventStreams implements BeforeApplicationShutdown {
     database: Database,
     readonly retentionDays: number,
   ) {
-    this.pulse = new JournalPulse(database);
+    this.pulse = new JournalPulse(database, this.stopping.signal);
   }
 
   /** Fires when the reader is gone or the process stops. */

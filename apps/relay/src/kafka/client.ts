@@ -1,7 +1,8 @@
-import type { LogEntry, SASLOptions } from 'kafkajs';
+import type { LogEntry } from 'kafkajs';
 import { Kafka, logLevel } from 'kafkajs';
 import type { Logger } from 'pino';
-import type { RelaySettings } from '../settings.js';
+import type { KafkaAccess } from '#settings';
+import { kafkaConfigOf } from '#settings';
 
 /** How long a request may take, and a connection to be made. They bound how long one send can last (`sendMaxMs`). */
 export const requestTimeoutMs = 5_000;
@@ -12,23 +13,15 @@ export const requestTimeoutMs = 5_000;
 export const groupRequestTimeoutMs = 30_000;
 export const connectionTimeoutMs = 3_000;
 
-type KafkaSettings = Pick<
-  RelaySettings,
-  'kafkaBrokers' | 'kafkaSsl' | 'kafkaSaslMechanism' | 'kafkaSaslUsername' | 'kafkaSaslPassword'
->;
-
 export function createKafka(
-  settings: KafkaSettings,
+  settings: KafkaAccess,
   clientId: string,
   logger: Logger,
   timeoutMs = requestTimeoutMs,
 ): Kafka {
-  const sasl = saslOf(settings);
   return new Kafka({
     clientId,
-    brokers: [...settings.kafkaBrokers],
-    ssl: settings.kafkaSsl === 'true',
-    ...(sasl === null ? {} : { sasl }),
+    ...kafkaConfigOf(settings),
     requestTimeout: timeoutMs,
     enforceRequestTimeout: true,
     connectionTimeout: connectionTimeoutMs,
@@ -37,10 +30,4 @@ export function createKafka(
     logCreator: () => (entry: LogEntry) =>
       logger.debug({ kafkajs: entry.log.message, namespace: entry.namespace }, 'kafkajs'),
   });
-}
-
-function saslOf(settings: KafkaSettings): SASLOptions | null {
-  const mechanism = settings.kafkaSaslMechanism;
-  if (mechanism === '') return null;
-  return { mechanism, username: settings.kafkaSaslUsername, password: settings.kafkaSaslPassword };
 }

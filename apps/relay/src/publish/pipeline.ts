@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Database, JournalRow, Portion, Snapshot } from '#store';
-import { readPortion, readStates, shardCount } from '#store';
+import { Alarm, readPortion, readStates, shardCount } from '#store';
 import type { Tracer } from '#tracing';
 import type { KafkaSink, OutRecord } from '../kafka/sink.js';
 import type { RelayMetrics } from '../operation/metrics.js';
-import { Alarm } from './alarm.js';
 import type { HeldShard, Leases } from './leases.js';
 import { Places } from './places.js';
 import { startPublishSpans } from './publish-spans.js';

@@ -2,15 +2,19 @@ import type { Acknowledgement } from '#events';
 import { fromFeed } from '../incoming.js';
 import { Loop } from '../loop.js';
 import type { Sink, Source, SourceHealth } from '../source.js';
+import type { EventStream, FeedPage } from './event-stream.js';
 import type { FeedOptions } from './service-client.js';
 import { ServiceClient, ServiceRefused, pageMax } from './service-client.js';
 
 const cursorName = 'feed';
+/** A stream that ends at once is not opened again at once, and one that is refused not for a while: pages do meanwhile. */
+const openAtMostEveryMs = 1_000;
+const afterRefusalMs = 30_000;
 /** Refusals that may end by themselves: a key that is being changed, a limit, an outage. */
 const passing = new Set([401, 403, 408, 425, 429]);
 
 /**
- * Follows `GET /v1/events`. The place is kept in the consumer's database and moves in the transaction of the last effect
+ * Follows `GET /v1/events`: page by page to its end, and from there as a stream. The place is kept in the consumer's database and moves in the transaction of the last effect
  * of a page; a page that was cut short comes again, and the guard passes over what was done.
  */
 export class FeedSource implements Source {
@@ -20,6 +24,9 @@ export class FeedSource implements Source {
   /** Where to go on; at the end of the feed it moves on while nothing happens, which is not written down. */
   private place: { readonly stored: string | null; readonly next: string | null } | null = null;
   private isAtEnd = false;
+  private stream: { readonly events: EventStream; readonly after: string } | null = null;
+  private isListening = false;
+  private mayOpenAt = 0;
   private workedAt = performance.now();
 
   constructor(private readonly options: FeedOptions) {
@@ -38,12 +45,13 @@ export class FeedSource implements Source {
 
   async stop(): Promise<void> {
     await this.loop?.stop();
+    await this.hangUp();
   }
 
   async check(): Promise<SourceHealth> {
     const problem = this.loop?.failure?.message ?? null;
     const turnedAt = Math.max(this.workedAt, this.loop?.turnedAt ?? 0);
-    if (performance.now() - turnedAt > (this.options.stalledAfterMs ?? 60_000)) {
+    if (!this.isListening && performance.now() - turnedAt > (this.options.stalledAfterMs ?? 60_000)) {
       return { isLive: false, isReady: false, problem: 'a page of the feed does not come to its end' };
     }
     return { isLive: true, isReady: this.isAtEnd && problem === null, problem };
@@ -63,19 +71,69 @@ export class FeedSource implements Source {
 
   private async takePage(sink: Sink, signal: AbortSignal): Promise<'more' | 'idle'> {
     const place = (this.place ??= await this.storedPlace(sink));
-    const page = await this.client.page(place.next, sink.wantsProposals, signal).catch((error: unknown) => {
-      if (!(error instanceof ServiceRefused) || error.status !== 400 || place.next === null) throw error;
-      sink.log('warn', 'the place in the feed is not known there any more; reading it from its start', { error });
-      return null;
-    });
+    const told = await this.told(place.next, sink, signal);
+    const page = told ?? (await this.asked(place.next, sink, signal));
     if (page === null) {
       this.place = { ...place, next: null };
       return 'more';
     }
     if (page.items.length === 0) this.place = { ...place, next: page.nextCursor };
     else await this.applyPage(sink, page.items.map(fromFeed), { stored: place.stored, next: page.nextCursor }, signal);
+    if (told !== null) return 'more';
     this.isAtEnd ||= page.items.length < pageMax;
-    return page.items.length < pageMax ? 'idle' : 'more';
+    if (page.items.length === pageMax) return 'more';
+    return (await this.listen(sink, signal)) ? 'more' : 'idle';
+  }
+
+  /** Null: the service does not know this place. */
+  private async asked(after: string | null, sink: Sink, signal: AbortSignal): Promise<FeedPage | null> {
+    try {
+      return await this.client.page(after, sink.wantsProposals, signal);
+    } catch (error) {
+      if (!(error instanceof ServiceRefused) || error.status !== 400 || after === null) throw error;
+      sink.log('warn', 'the place in the feed is not known there any more; reading it from its start', { error });
+      return null;
+    }
+  }
+
+  /** What the stream brought; null where there is none that goes on from here. */
+  private async told(after: string | null, sink: Sink, signal: AbortSignal): Promise<FeedPage | null> {
+    if (this.stream === null) return null;
+    let page: FeedPage | null = null;
+    try {
+      this.isListening = true;
+      if (this.stream.after === after) page = await this.stream.events.next();
+    } catch (error) {
+      if (signal.aborted) throw error;
+      sink.log('warn', 'the stream of events broke; asking for pages until it is back', { error });
+    } finally {
+      this.isListening = false;
+      this.workedAt = performance.now();
+    }
+    if (page === null) await this.hangUp();
+    else this.stream = { ...this.stream, after: page.nextCursor };
+    return page;
+  }
+
+  /** At the end of the feed. False: not now. */
+  private async listen(sink: Sink, signal: AbortSignal): Promise<boolean> {
+    const after = this.place?.next ?? null;
+    if (this.options.stream === false || after === null || performance.now() < this.mayOpenAt) return false;
+    this.mayOpenAt = performance.now() + openAtMostEveryMs;
+    try {
+      this.stream = { after, events: await this.client.stream(after, sink.wantsProposals, signal) };
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.mayOpenAt = performance.now() + afterRefusalMs;
+      sink.log('warn', 'no stream of events; asking for pages', { error });
+    }
+    return this.stream !== null;
+  }
+
+  private async hangUp(): Promise<void> {
+    const { stream } = this;
+    this.stream = null;
+    await stream?.events.close();
   }
 
   private async applyPage(

@@ -1,5 +1,7 @@
 import type { Acknowledgement, IdentityRef } from '#events';
 import { userEventTypes } from '#events';
+import type { FeedPage } from './event-stream.js';
+import { EventStream } from './event-stream.js';
 
 export interface ServiceOptions {
   /** Of the identity service, without /v1. */
@@ -9,15 +11,12 @@ export interface ServiceOptions {
 }
 
 export interface FeedOptions extends ServiceOptions {
-  /** How long to wait at the end of the feed before asking again. Default 500 ms. */
+  /** At the end of the feed, whether to be told what comes next by a server-sent stream. Default true. */
+  readonly stream?: boolean;
+  /** How long to wait at the end of the feed before asking again, without a stream. Default 500 ms. */
   readonly pollMs?: number;
   /** Without a turn of the loop for so long liveness fails. Default 60 s. */
   readonly stalledAfterMs?: number;
-}
-
-export interface FeedPage {
-  readonly items: readonly unknown[];
-  readonly nextCursor: string;
 }
 
 /** The identity service answered with something else than what was asked for. Never carries the key. */
@@ -41,13 +40,27 @@ export class ServiceClient {
   constructor(private readonly options: ServiceOptions) {}
 
   async page(after: string | null, wantsProposals: boolean, signal: AbortSignal): Promise<FeedPage> {
-    const types = [...userEventTypes, ...(wantsProposals ? proposalTypes : [])];
-    const query = new URLSearchParams({ limit: String(pageMax), types: types.join(',') });
+    const query = new URLSearchParams({ limit: String(pageMax), types: typesOf(wantsProposals) });
     if (after !== null) query.set('after', after);
     const response = await this.ask('GET', `/v1/events?${query.toString()}`, undefined, signal);
     const body: unknown = await response.json();
     if (!isPage(body)) throw new Error('GET /v1/events: the answer is not a page of events');
     return body;
+  }
+
+  /** What comes behind `after`, as it comes, until `signal` fires. */
+  async stream(after: string, wantsProposals: boolean, signal: AbortSignal): Promise<EventStream> {
+    const path = `/v1/events?${new URLSearchParams({ types: typesOf(wantsProposals) }).toString()}`;
+    const opened = new AbortController();
+    const tooLate = setTimeout(() => opened.abort(), requestTimeoutMs);
+    try {
+      const headers = { accept: 'text/event-stream', 'last-event-id': after };
+      const { body } = await this.send('GET', path, { headers, signal: AbortSignal.any([signal, opened.signal]) });
+      if (body === null) throw new Error('GET /v1/events: the stream is empty');
+      return new EventStream(body, after);
+    } finally {
+      clearTimeout(tooLate);
+    }
   }
 
   /** Null: nobody is known by it. */
@@ -69,22 +82,33 @@ export class ServiceClient {
 
   private async ask(method: string, path: string, body?: object, signal?: AbortSignal): Promise<Response> {
     const timeout = AbortSignal.timeout(requestTimeoutMs);
+    return this.send(method, path, {
+      headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    });
+  }
+
+  private async send(
+    method: string,
+    path: string,
+    { headers, ...rest }: { headers: Record<string, string>; body?: string; signal: AbortSignal },
+  ): Promise<Response> {
     const response = await fetch(new URL(path, this.options.url), {
       method,
       redirect: 'error',
-      headers: {
-        authorization: `Bearer ${this.options.apiKey}`,
-        accept: 'application/json',
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+      headers: { authorization: `Bearer ${this.options.apiKey}`, ...headers },
+      ...rest,
     });
     if (response.ok) return response;
     // Read to its end, so that the connection can be used again.
     await response.arrayBuffer();
     throw new ServiceRefused(response.status, `${method} ${path.split(/[/?]/, 3).join('/')}`);
   }
+}
+
+function typesOf(wantsProposals: boolean): string {
+  return [...userEventTypes, ...(wantsProposals ? proposalTypes : [])].join(',');
 }
 
 function idOf(body: unknown): string {
