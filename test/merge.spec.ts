@@ -31,6 +31,8 @@ describe('Changes by hand', () => {
   };
   const revert = (mergeId: string): Promise<Answer<Json>> =>
     acme.anyone().post(`/v1/merges/${mergeId}/revert`, { reason: 'spec' });
+  const separate = (...userIds: string[]): Promise<Answer<Json>> =>
+    acme.operator.put('/v1/separations', { userIds, reason: 'spec' });
   const stateOf = async (id: string): Promise<Json> => (await acme.user(id)).body;
 
   it('answers an id at the end of a chain of merges in one hop', async () => {
@@ -323,7 +325,7 @@ describe('Changes by hand', () => {
 
   it('separates two users until the separation is removed', async () => {
     const [a, b] = [await born(), await born('a2')];
-    const put = await acme.operator.put('/v1/separations', { userIds: [a.id, b.id], reason: 'spec' });
+    const put = await separate(a.id, b.id);
     expect(put.status).toBe(201);
     expect((await merge(b.id, [a.id])).body.results[0]).toMatchObject({ code: 'separated', separationId: put.body.id });
     expect((await acme.operator.delete(`/v1/separations/${put.body.id}`)).status).toBe(204);
@@ -332,8 +334,6 @@ describe('Changes by hand', () => {
 
   it('keeps two users separated who were so by way of a third when it was decided', async () => {
     const [a, b, third] = [await born(), await born('a2'), await born('a3')];
-    const separate = (...userIds: string[]): Promise<Answer<Json>> =>
-      acme.operator.put('/v1/separations', { userIds, reason: 'spec' });
     expect((await separate(third.id, b.id)).status).toBe(201);
     const mergeId = await merged(third.id, a.id);
     const decided = await separate(a.id, b.id);
