@@ -22,6 +22,10 @@ const commands: Readonly<Record<string, Command>> = {
     about: 'lists of identities and re-key tables, followers of a service account',
     load: () => import('./cli/import.js'),
   },
+  registry: {
+    about: 'entities, Open Platform accounts and apps: show, apply a document',
+    load: () => import('./cli/registry.js'),
+  },
   restored: {
     about: 'after a restore from a backup: consumers take what is told from now on for newer',
     load: () => import('./cli/restored.js'),
