@@ -241,6 +241,38 @@ describe('Changes by hand', () => {
     expect(conflicts).toEqual([{ kind: 'separated', count: 3 }]);
   });
 
+  it('makes one merge of twenty requests at once with one Idempotency-Key, and no other by that key', async () => {
+    for (let round = 0; round < shortOrWhole(2, 50); round += 1) {
+      const [a, b, c] = [await born(), await born('a2'), await born('a3')];
+      const headers = { 'idempotency-key': fresh('key') };
+      const ask = (source: string): Promise<Answer<Json>> =>
+        acme.anyone().post('/v1/merges', { targetUserId: b.id, sourceUserIds: [source], reason: 'spec' }, { headers });
+      const answers = await Promise.all(Array.from({ length: 20 }, () => ask(a.id)));
+      expect(new Set(answers.map(({ status, body }) => JSON.stringify([status, body]))).size).toBe(1);
+      expect(answers[0]).toMatchObject({ status: 200, body: { results: [{ outcome: 'merged' }] } });
+      expect(answers.filter((answer) => answer.headers.get('idempotency-replayed') === 'true')).toHaveLength(19);
+      for (let n = 0; n < 2; n += 1)
+        expect(await ask(c.id)).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } });
+      expect([(await stateOf(b.id)).version, (await stateOf(c.id)).id]).toEqual([2, c.id]);
+    }
+  }, 120_000);
+
+  it('gives both back what was theirs, and tells it on both keys', async () => {
+    const unionId = fresh('u');
+    const [a, b] = [await born('a1', unionId), await born('a3')];
+    await acme.resolved('a2', fresh('o'), unionId);
+    const [beforeA, beforeB] = [await stateOf(a.id), await stateOf(b.id)];
+    expect((await revert(await merged(a.id, b.id))).status).toBe(200);
+    expect(await stateOf(a.id)).toEqual({ ...beforeA, version: beforeA.version + 2 });
+    expect(await stateOf(b.id)).toEqual({ ...beforeB, version: beforeB.version + 2 });
+    const told = async (id: string): Promise<string[]> =>
+      (await acme.operator.get(`/v1/users/${id}/history?limit=2`)).body.items.map(({ action }: Json) => action);
+    expect([await told(a.id), await told(b.id)]).toEqual([
+      ['UserRestored', 'UserRedirected'],
+      ['MergeReverted', 'UserMerged'],
+    ]);
+  });
+
   it('undoes merges of a chain only from its end', async () => {
     const [a, b, c] = [await born(), await born('a2'), await born('a3')];
     const m1 = await merged(a.id, b.id);
