@@ -9,16 +9,17 @@ import { migrate } from '../migrate.js';
 import { type Parts, withParts } from '../parts.js';
 import { type Postgres, removePostgres, startPostgres } from '../postgres.js';
 import { until } from '../until.js';
+import { benchHotMerges } from './hot-merges.js';
 import { benchLatency, type Latency } from './latency.js';
 import { benchRelay } from './relay.js';
 import { benchResolve } from './resolve.js';
 
 /**
- * `npm run bench`, or `npm run bench -- resolve latency relay` for some of it: every figure beside its baseline, measured
+ * `npm run bench`, or `npm run bench -- resolve merges latency relay` for some of it: every figure beside its baseline, measured
  * in turns within one run, because only ratios mean something on a machine that does other things. Prints sentences, and
  * the same as one line of JSON at the end.
  */
-const benches = { resolve: resolving, latency: latencies, relay: relaying };
+const benches = { resolve: resolving, merges: merging, latency: latencies, relay: relaying };
 
 interface Machine {
   readonly parts: Parts;
@@ -73,6 +74,29 @@ async function resolving({ parts, folder, postgres }: Machine): Promise<unknown>
     );
   }
   return resolve;
+}
+
+async function merging({ parts, folder, postgres }: Machine): Promise<unknown> {
+  const databaseUrl = postgres.url('merges_bench');
+  await migrateNew(postgres.url(), databaseUrl);
+  const operatorKey = randomBytes(24).toString('base64url');
+  const { url: api } = await serve(parts, folder, 'api', ['dist', 'apps', 'api', 'src', 'main.js'], {
+    DATABASE_URL: databaseUrl,
+    OPERATOR_API_KEY: operatorKey,
+    SECRETS_KEY: randomBytes(32).toString('base64'),
+    LOG_LEVEL: 'warn',
+  });
+  await until(async () => (await fetch(`${api}/readyz`)).ok, { timeoutMs: 30_000, what: 'the API' });
+  say('Opposing merges of thirty hot users by sixteen workers, beside pgbench with the same functions ...');
+  const merges = await benchHotMerges({ api, operatorKey, databaseUrl, folder, rounds: 3, durationMs: 6_000 });
+  const { servicePerSecond, pgbenchPerSecond, errors } = merges;
+  say(`  service ${Math.round(servicePerSecond)}/s; answers other than of the rules ${errors}`);
+  say(
+    pgbenchPerSecond === null
+      ? '  pgbench is not on this machine (PATH): there is nothing to compare with'
+      : `  pgbench ${Math.round(pgbenchPerSecond)}/s: the service reaches ${(servicePerSecond / pgbenchPerSecond).toFixed(2)} of it`,
+  );
+  return merges;
 }
 
 async function latencies({ parts, folder, postgres, kafka }: Machine): Promise<unknown> {
