@@ -162,7 +162,7 @@ describe('A service that follows the events', () => {
     await again?.stop();
   }, 120_000);
 
-  it.each(['refused', 'ended at once', 'cut in the middle of an event'])(
+  it.each(['refused', 'ended at once', 'held back', 'cut in the middle of an event'])(
     'asks for pages where the stream is %s',
     async (fate) => {
       let opened = 0;
@@ -172,6 +172,7 @@ describe('A service that follows the events', () => {
         if (!isStream) void pageOf(scene.apiUrl + (request.url ?? '')).then((page) => response.end(page));
         else if (fate === 'refused') response.writeHead(502).end();
         else if (fate === 'ended at once') response.writeHead(200).end();
+        else if (fate === 'held back') response.writeHead(200).flushHeaders();
         else response.writeHead(200).write('id: 1\nevent: x\ndata: {"half', () => response.destroy());
       });
       between.listen(0, '127.0.0.1');
@@ -186,6 +187,7 @@ describe('A service that follows the events', () => {
         await until(async () => (await follower.health()).isReady, patience);
       });
       between.close();
+      between.closeAllConnections();
       expect(opened).toBeGreaterThan(0);
       expect(opened).toBeLessThan(10);
     },

@@ -122,7 +122,9 @@ export class FeedSource implements Source {
     this.mayOpenAt = performance.now() + openAtMostEveryMs;
     try {
       this.stream = { after, events: await this.client.stream(after, sink.wantsProposals, signal) };
+      await this.stream.events.greeted();
     } catch (error) {
+      await this.hangUp();
       if (signal.aborted) throw error;
       this.mayOpenAt = performance.now() + afterRefusalMs;
       sink.log('warn', 'no stream of events; asking for pages', { error });
