@@ -72,7 +72,10 @@ export function changesOfNothing(
     ...merged.map(({ id }) => change('erase a merged one', (api) => api.delete(`/v1/users/${id}`))),
     ...undone.map((id) => onOne('revert', id, (one) => `/v1/merges/${one}/revert`)),
     ...happened('UserErased').map(({ subject }) => change('erase', (api) => api.delete(`/v1/users/${subject}`))),
-    ...separated.map((userIds) => change('separate', (api) => api.put('/v1/separations', { userIds, reason }))),
+    // Whoever was merged away since leads to another, of whom nobody has decided anything.
+    ...separated
+      .filter((userIds) => !merged.some(({ id }) => userIds.includes(id)))
+      .map((userIds) => change('separate', (api) => api.put('/v1/separations', { userIds, reason }))),
     ...[...new Set(owners.values())].map((id) => {
       const identities = known.filter(({ userId }) => userId === id).map(({ appId, openId }) => ({ appId, openId }));
       return change('split', (api) => api.post(`/v1/users/${id}/split`, { identities, reason }));
