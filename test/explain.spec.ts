@@ -48,6 +48,32 @@ describe('Asking why', () => {
     expect((await acme.operator.get('/v1/explain?a=nonsense&b=a1:o1')).status).toBe(400);
   });
 
+  it('tells what stands between two people: a decision, under whatever ids it was taken, and open conflicts', async () => {
+    const [o1, o2, o3] = [fresh('o'), fresh('o'), fresh('o')];
+    const [one, other, third] = [
+      await acme.resolved('a1', o1, fresh('u')),
+      await acme.resolved('a2', o2),
+      await acme.resolved('a3', o3),
+    ];
+    const between = async (language?: string): Promise<Json> => explain(`a1:${o1}`, `a2:${o2}`, language);
+    expect((await between()).summary).toMatch(/^Two people, as far as is known/);
+    const separation = { userIds: [one.user.id, third.user.id], reason: 'a family phone' };
+    ok(await acme.operator.put('/v1/separations', separation));
+    expect((await between()).chain.map(({ action }: Json) => action)).toEqual(['UserLinked', 'UserLinked']);
+    const request = { targetUserId: other.user.id, sourceUserIds: [third.user.id], reason: 'spec' };
+    ok(await acme.operator.post('/v1/merges', request));
+    await acme.resolved('a1', o1, fresh('u'));
+    const told = await between();
+    expect(told).toMatchObject({ samePerson: false, summary: expect.stringMatching(/^Two people, by decision/) });
+    expect(told.chain.slice(-2).map(({ action, detail }: Json) => [action, detail])).toEqual([
+      ['UserMerged', expect.any(String)],
+      ['ConflictOpened', expect.stringMatching(/^a conflict is open: different_union_id, seen 1 times/)],
+    ]);
+    const decision = told.chain.find(({ action }: Json) => action === 'Separated');
+    expect(decision).toMatchObject({ source: expect.any(String), detail: expect.stringContaining('a family phone') });
+    expect((await between('zh')).summary).toContain('已决定分开');
+  });
+
   it('says why there is no unionId, for one person and for a whole app', async () => {
     const [unbound, o1] = [fresh('c'), fresh('o')];
     await acme.putApp(unbound, null);
@@ -81,7 +107,7 @@ describe('Asking why', () => {
     expect(body.users.live).toBeGreaterThan(0);
     expect(body.users.provisional).toBeLessThan(body.users.live);
     expect(body.merges.reverted).toBe(1);
-    expect(body.openConflicts).toBe(1);
+    expect(body.openConflicts).toBe(2);
     expect(body.apps.find(({ appId }: Json) => appId === 'a4')).toEqual({ appId: 'a4', identities: 0, withUnionId: 0 });
     expect(body.publishLag.events).toBeGreaterThan(0);
   });

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { HistoryRow } from '#store';
-import { Database, readHistory, readIdentities } from '#store';
+import type { HistoryRow, StandingRow } from '#store';
+import { Database, readHistory, readIdentities, readStanding } from '#store';
 import type { Language } from '../diagnosis/findings.js';
 import { Refusal } from '../problem.js';
 import type { IdentityRef } from '../split/splits.js';
@@ -42,8 +42,15 @@ export class Explanations {
       owners.map((userId) => readHistory(this.database, { userId, includeMerged: true, after: null, limit: stepsMax })),
     );
     const rows = histories.flat().toSorted((one, other) => one.id - other.id);
-    const chain = rows.filter((row) => concerns(row, [a, b])).map((row) => step(row, language));
-    return { samePerson, summary: summaryOf(samePerson, owners, language), chain };
+    const past = rows.filter((row) => concerns(row, [a, b])).map((row) => step(row, language));
+    const standing = await readStanding(
+      this.database,
+      owners,
+      samePerson && a.appId === b.appId && a.openId === b.openId ? [a] : [a, b],
+    );
+    const chain = [...past, ...standing.map((row) => standingStep(row, language))];
+    const isDecided = standing.some(({ kind }) => kind === 'separation');
+    return { samePerson, summary: summaryOf(samePerson, isDecided, owners, language), chain: chain.toSorted(byTime) };
   }
 }
 
@@ -81,6 +88,25 @@ function step(row: HistoryRow, language: Language): ExplanationStep {
   return { at: row.recorded_at.toISOString(), action, source, detail: `${words}${because}` };
 }
 
+function standingStep(
+  { kind, at, actor, reason, conflict, count, cause }: StandingRow,
+  language: Language,
+): ExplanationStep {
+  const isZh = language === 'zh';
+  const kept = isZh ? '已决定二者分开' : 'a decision keeps the two apart';
+  const open = isZh
+    ? `未决冲突 ${conflict}，出现 ${count} 次，可能的原因：${cause}`
+    : `a conflict is open: ${conflict}, seen ${count} times, likely cause: ${cause}`;
+  const because = reason === null ? '' : isZh ? `（${reason}）` : ` (${reason})`;
+  return kind === 'separation'
+    ? { at: at.toISOString(), action: 'Separated', source: actor, detail: `${kept}${because}` }
+    : { at: at.toISOString(), action: 'ConflictOpened', source: actor, detail: open };
+}
+
+/** ISO texts in UTC, which sort as their moments do. */
+const byTime = (one: ExplanationStep, other: ExplanationStep): number =>
+  one.at < other.at ? -1 : Number(one.at > other.at);
+
 const named = (ref: IdentityRef | undefined): string => (ref === undefined ? '' : `${ref.appId}:${ref.openId}`);
 
 type Sentence = (data: StepData, userId: string) => string;
@@ -113,11 +139,13 @@ const sentences: Readonly<Record<Language, Readonly<Record<string, Sentence>>>> 
   },
 };
 
-function summaryOf(samePerson: boolean, owners: readonly string[], language: Language): string {
+function summaryOf(samePerson: boolean, isDecided: boolean, owners: readonly string[], language: Language): string {
   const [one, other] = owners;
   if (language === 'zh')
-    return samePerson ? `是同一个人：都属于用户 ${one}。` : `不是同一个人：用户 ${one} 与用户 ${other}。`;
+    return samePerson
+      ? `是同一个人：都属于用户 ${one}。`
+      : `不是同一个人${isDecided ? '（已决定分开）' : ''}：用户 ${one} 与用户 ${other}。`;
   return samePerson
     ? `One person: both belong to user ${one}.`
-    : `Two people, as far as is known: user ${one} and user ${other}.`;
+    : `Two people, ${isDecided ? 'by decision' : 'as far as is known'}: user ${one} and user ${other}.`;
 }
