@@ -51,11 +51,15 @@ const { outputFiles } = await build({
 });
 
 // Each closure would be given its name each time it is made, in every request some dozens, and be slower to call for it.
-// Only classes are, once each; on the same line, as the source map counts lines.
+// Only classes are, once each, and the functions called `type`, which Nest's Swagger knows by their name. On the same line,
+// as the source map counts lines.
 const naming = /^var __name = (.+);$/m;
 const classes = /(static \{\s+)__name\(this,/g;
 for (const { path, text, contents } of outputFiles) {
   if (path.endsWith('.js') && !naming.test(text)) throw new Error(`${path} names its functions in another way`);
-  const named = text.replace(naming, 'var __nameClass = $1, __name = (made) => made;');
+  const named = text.replace(
+    naming,
+    'var __nameClass = $1, __name = (made, name) => (name === "type" ? __nameClass(made, name) : made);',
+  );
   writeFileSync(path, path.endsWith('.js') ? named.replace(classes, '$1__nameClass(this,') : contents);
 }
