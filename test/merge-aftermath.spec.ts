@@ -106,10 +106,11 @@ describe('After a change', () => {
     const mergeId = await merged(x.id, other.id);
     expect((await conflict(conflictId)).userIds).toEqual([other.id, k.id]);
     ok(await revert(mergeId));
+    const { id: separationId } = await separationOf(x.id, other.id);
     expect((await conflict(conflictId)).userIds).toEqual([x.id, k.id]);
     await merged(other.id, k.id);
     expect(await conflict(conflictId)).toMatchObject({ status: 'open', userIds: [x.id, k.id] });
-    ok(await acme.operator.delete(`/v1/separations/${(await separationOf(x.id, other.id)).id}`));
+    ok(await acme.operator.delete(`/v1/separations/${separationId}`));
     await merged(x.id, k.id, { allowDifferentUnionIds: true });
     expect(await conflict(conflictId)).toMatchObject({ status: 'resolved', decision: 'overtaken' });
   });
