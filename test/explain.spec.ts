@@ -1,5 +1,6 @@
 import { type Acme, ok, startAcme } from './harness/acme.js';
 import type { Json } from './harness/http.js';
+import { until } from './harness/until.js';
 
 describe('Asking why', () => {
   let acme: Acme;
@@ -13,6 +14,11 @@ describe('Asking why', () => {
 
   const explain = async (a: string, b: string, language = 'en'): Promise<Json> =>
     ok(await acme.operator.get(`/v1/explain?a=${a}&b=${b}`, { headers: { 'accept-language': language } })).body;
+  const imported = async (item: Json): Promise<void> => {
+    const body = { kind: 'open_ids', entityId: 'acme', items: [item] };
+    const { id } = ok(await acme.operator.post('/v1/imports', body)).body;
+    await until(async () => (await acme.operator.get(`/v1/imports/${id}`)).body.status === 'done');
+  };
   const codes = async (path: string): Promise<unknown[]> => {
     const { status, findings } = ok(await acme.operator.get(path)).body;
     return [status, findings.map(({ code }: Json) => code)];
@@ -71,7 +77,41 @@ describe('Asking why', () => {
     ]);
     const decision = told.chain.find(({ action }: Json) => action === 'Separated');
     expect(decision).toMatchObject({ source: expect.any(String), detail: expect.stringContaining('a family phone') });
+    expect(decision.detail).toContain(third.user.id);
     expect((await between('zh')).summary).toContain('已决定分开');
+  });
+
+  it('follows an identity through every user that held it, and leaves out what happened to others of them', async () => {
+    const [o1, o2, o3, o4] = [fresh('o'), fresh('o'), fresh('o'), fresh('o')];
+    const [first, target, stranger] = [
+      await acme.resolved('a1', o1),
+      await acme.resolved('a2', o2),
+      await acme.resolved('a3', o3),
+    ];
+    const request = { targetUserId: target.user.id, sourceUserIds: [first.user.id, stranger.user.id], reason: 'spec' };
+    ok(await acme.operator.post('/v1/merges', request));
+    ok(await acme.operator.delete(`/v1/identities/a1/${o1}?reason=wrong`));
+    await acme.resolved('a1', o1);
+    const asked = { oldAppId: 'a1', oldOpenId: o1, newAppId: 'a3', newOpenId: o4 };
+    await imported(asked);
+    const told = await explain(`a1:${o1}`, `a3:${o4}`);
+    expect(told.samePerson).toBe(true);
+    expect(told.chain.map(({ action }: Json) => action)).toEqual([
+      'UserLinked',
+      'UserMerged',
+      'UserUnlinked',
+      'UserLinked',
+      'IdentityRekeyed',
+    ]);
+    expect(told.chain[1].detail).toContain(first.user.id);
+    expect((await explain(`a3:${o4}`, `a2:${o2}`)).chain.map(({ action }: Json) => action)).toEqual([
+      'UserLinked',
+      'UserLinked',
+      'UserMerged',
+      'UserUnlinked',
+      'UserLinked',
+      'IdentityRekeyed',
+    ]);
   });
 
   it('says why there is no unionId, for one person and for a whole app', async () => {

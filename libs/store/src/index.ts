@@ -4,9 +4,11 @@ export { DatabaseUnavailable, isContention, isDataFault, isUnavailable } from '.
 export type { DatabaseOptions, Statement, Transaction } from './database.js';
 export { applyChanges, lockAndLoad, readWarm } from './people.js';
 export type * from './people.js';
-export { listUsers, readHistory, readStanding, readIdentities, readOwnStates, readUsers } from './lookup.js';
+export { listUsers, readHistory, readIdentities, readOwnStates, readUsers } from './lookup.js';
 export type * from './lookup.js';
 export * from './as-of.js';
+export { readHeld, readStanding } from './evidence.js';
+export type { HeldRow, StandingRow, Traced } from './evidence.js';
 export { appliedMigrations } from './migrations.js';
 export { readPortion } from './journal.js';
 export type { JournalRow, Portion } from './journal.js';

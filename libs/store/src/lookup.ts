@@ -157,38 +157,6 @@ export async function listUsers(database: Database, filter: UserFilter): Promise
   return rows.map(view);
 }
 
-/** What stands between people now, and is no step of their history. */
-export interface StandingRow {
-  readonly kind: 'separation' | 'conflict';
-  readonly at: Date;
-  readonly actor: string;
-  readonly reason: string | null;
-  /** Of a conflict: its kind, how often it was seen, its likely cause. */
-  readonly conflict: string | null;
-  readonly count: number;
-  readonly cause: string | null;
-}
-
-/** Decisions that keep the owners apart, under whatever ids they were taken, and the open conflicts of these identities. */
-export function readStanding(
-  database: Database,
-  owners: readonly string[],
-  identities: readonly { readonly appId: string; readonly openId: string }[],
-): Promise<StandingRow[]> {
-  return database.query<StandingRow & Record<string, unknown>>({
-    text: `WITH owned AS (SELECT u AS owner, u AS id FROM unnest($1::uuid[]) u
-        UNION ALL SELECT target_id, user_id FROM redirect WHERE target_id = ANY ($1))
-      SELECT 'separation' AS kind, s.created_at AS at, s.actor, s.reason, NULL AS conflict, 1::bigint AS count, NULL AS cause
-      FROM separation s JOIN owned a ON a.id = s.user_a JOIN owned b ON b.id = s.user_b AND b.owner <> a.owner
-      UNION ALL
-      SELECT 'conflict', c.first_seen_at, 'service', NULL, c.kind, c.count, c.likely_cause
-      FROM json_to_recordset($2) AS i("appId" text, "openId" text)
-      JOIN conflict c ON c.app_id = i."appId" AND c.open_id = i."openId" AND c.status = 'open'
-      ORDER BY at`,
-    values: [owners, JSON.stringify(identities)],
-  });
-}
-
 /** One entry of a user's history; `before` is the state that the step before left. */
 export interface HistoryRow {
   readonly user_id: string;

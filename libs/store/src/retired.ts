@@ -83,6 +83,20 @@ export async function readRetiredIdentities(
   });
 }
 
+/** The openIds that these stand for. */
+export function readFormerNames(
+  database: Database,
+  identities: readonly { readonly appId: string; readonly openId: string }[],
+): Promise<Pick<RetiredRow, 'appId' | 'openId' | 'byAppId' | 'byOpenId'>[]> {
+  return database.query<RetiredRow & Record<string, unknown>>({
+    name: 'read-former-names',
+    text: `SELECT r.app_id AS "appId", r.open_id AS "openId", r.by_app_id AS "byAppId", r.by_open_id AS "byOpenId"
+      FROM unnest($1::text[], $2::text[]) q(app_id, open_id)
+      JOIN retired_identity r ON r.by_app_id = q.app_id AND r.by_open_id = q.open_id`,
+    values: [identities.map(({ appId }) => appId), identities.map(({ openId }) => openId)],
+  });
+}
+
 /** Forgets which openIds these stand for, and answers them. */
 export async function forgetRetired(
   transaction: Transaction,

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import type { HistoryRow, StandingRow } from '#store';
-import { Database, readHistory, readIdentities, readStanding } from '#store';
+import type { HeldRow, HistoryRow, StandingRow, Traced } from '#store';
+import { Database, readFormerNames, readHeld, readIdentities, readRetiredIdentities, readStanding } from '#store';
+import { Fingerprints } from '../access/fingerprints.js';
 import type { Language } from '../diagnosis/findings.js';
 import { Refusal } from '../problem.js';
 import type { IdentityRef } from '../split/splits.js';
@@ -23,48 +24,79 @@ export interface Explanation {
 /** A chain longer than this is cut to its newest steps. */
 const stepsMax = 500;
 
+interface Owned extends IdentityRef {
+  readonly userId: string;
+}
+
 /** Are these one person, and why or why not: told from the journal, so it cannot differ from what happened. */
 @Injectable()
 export class Explanations {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly fingerprints: Fingerprints,
+  ) {}
 
   async explain(a: IdentityRef, b: IdentityRef, entityId: string | null, language: Language): Promise<Explanation> {
-    const found = await readIdentities(this.database, [a, b], entityId);
-    const ownerOf = (ref: IdentityRef): string => {
-      const owner = found.find(({ appId, openId }) => appId === ref.appId && openId === ref.openId);
-      if (owner === undefined) throw new Refusal('identity_not_found', `${ref.appId}:${ref.openId} is not known`);
-      return owner.userId;
-    };
-    const [ownerA, ownerB] = [ownerOf(a), ownerOf(b)];
-    const samePerson = ownerA === ownerB;
-    const owners = samePerson ? [ownerA] : [ownerA, ownerB];
-    const histories = await Promise.all(
-      owners.map((userId) => readHistory(this.database, { userId, includeMerged: true, after: null, limit: stepsMax })),
-    );
-    const rows = histories.flat().toSorted((one, other) => one.id - other.id);
-    const past = rows.filter((row) => concerns(row, [a, b])).map((row) => step(row, language));
-    const standing = await readStanding(
-      this.database,
-      owners,
-      samePerson && a.appId === b.appId && a.openId === b.openId ? [a] : [a, b],
-    );
-    const chain = [...past, ...standing.map((row) => standingStep(row, language))];
+    const both = await this.owned([a, b], entityId);
+    const owners = [...new Set(both.map(({ userId }) => userId))];
+    const standing = await readStanding(this.database, owners, both);
+    const apart = new Set(standing.flatMap(({ between }) => between ?? []));
+    const held = await readHeld(this.database, await this.traced(both), stepsMax);
+    const past = held.filter((row) => concerns(row, apart));
+    const chain = [
+      ...past.toReversed().map((row) => step(row, language)),
+      ...standing.map((row) => standingStep(row, language)),
+    ];
     const isDecided = standing.some(({ kind }) => kind === 'separation');
+    const samePerson = owners.length === 1;
     return { samePerson, summary: summaryOf(samePerson, isDecided, owners, language), chain: chain.toSorted(byTime) };
+  }
+
+  /** Every name they have had. */
+  private async traced(refs: readonly IdentityRef[]): Promise<Traced[]> {
+    const former = await readFormerNames(this.database, refs);
+    return refs.flatMap((ref, place) => {
+      const earlier = former.filter((one) => one.byAppId === ref.appId && one.byOpenId === ref.openId);
+      return [ref, ...earlier].map(({ appId, openId }) => {
+        return { appId, openId, place, fingerprint: this.fingerprints.of(appId, openId) };
+      });
+    });
+  }
+
+  /** Each once, under the openId it has now. */
+  private async owned(refs: readonly IdentityRef[], entityId: string | null): Promise<Owned[]> {
+    const [live, retired] = await Promise.all([
+      readIdentities(this.database, refs, entityId),
+      readRetiredIdentities(this.database, refs, entityId),
+    ]);
+    const owned = refs.map((ref): Owned => {
+      const isAsked = ({ appId, openId }: IdentityRef): boolean => appId === ref.appId && openId === ref.openId;
+      const found = live.find(isAsked);
+      if (found !== undefined) return { ...ref, userId: found.userId };
+      const replaced = retired.find(isAsked);
+      if (replaced === undefined) throw new Refusal('identity_not_found', `${ref.appId}:${ref.openId} is not known`);
+      return { appId: replaced.byAppId, openId: replaced.byOpenId, userId: replaced.userId };
+    });
+    return [...new Map(owned.map((one) => [`${one.appId}:${one.openId}`, one])).values()];
   }
 }
 
-/** Steps about other identities of the same people explain nothing of these two. */
-function concerns(row: HistoryRow, refs: readonly IdentityRef[]): boolean {
-  const { identity, identities } = dataOf(row);
-  const named = [...(identity === undefined ? [] : [identity]), ...(identities ?? [])];
-  if (named.length === 0) return !row.type.startsWith('identity.UserRedirected');
-  return named.some((one) => refs.some(({ appId, openId }) => one.appId === appId && one.openId === openId));
+const byKeys = /^identity\.(UserKeyed|UserRekeyed|IdentityRekeyed)\./;
+
+/**
+ * Moves of the two, the keys of whoever held them, and merges that brought a decision to keep them `apart`. What else
+ * happened to the same people explains nothing of these two.
+ */
+function concerns(row: HeldRow, apart: ReadonlySet<string>): boolean {
+  if (row.type.startsWith('identity.UserRedirected.')) return false;
+  const { movedUnionIds, sourceUserId } = dataOf(row);
+  const isMoved = row.held_before.join() !== row.held_after.join();
+  return isMoved || byKeys.test(row.type) || (movedUnionIds ?? []).length > 0 || apart.has(sourceUserId ?? '');
 }
 
 interface StepData {
   readonly identity?: IdentityRef;
-  readonly identities?: readonly IdentityRef[];
+  readonly movedUnionIds?: readonly object[];
   readonly unionId?: string;
   readonly openPlatformId?: string;
   readonly sourceUserId?: string;
@@ -89,11 +121,12 @@ function step(row: HistoryRow, language: Language): ExplanationStep {
 }
 
 function standingStep(
-  { kind, at, actor, reason, conflict, count, cause }: StandingRow,
+  { kind, at, actor, reason, between, conflict, count, cause }: StandingRow,
   language: Language,
 ): ExplanationStep {
   const isZh = language === 'zh';
-  const kept = isZh ? '已决定二者分开' : 'a decision keeps the two apart';
+  const [one, other] = between ?? [];
+  const kept = isZh ? `已决定用户 ${one} 与用户 ${other} 分开` : `a decision keeps users ${one} and ${other} apart`;
   const open = isZh
     ? `未决冲突 ${conflict}，出现 ${count} 次，可能的原因：${cause}`
     : `a conflict is open: ${conflict}, seen ${count} times, likely cause: ${cause}`;
