@@ -64,6 +64,16 @@ export const kept: ReadonlyMap<string, readonly to.Command[]> = new Map([
     ],
   ],
   [
+    'a person is erased against whom a unionId is held that is also held against another (415259)',
+    [
+      to.resolveSeen(161, 181),
+      to.resolveSeen(5, 0),
+      to.resolveSeen(751, 164),
+      to.resolveSeen(305, 740),
+      to.eraseUser(0),
+    ],
+  ],
+  [
     'an identity is moved by a decision to somebody who holds as many as may be',
     [
       to.resolveSeen(0, 0),

@@ -143,7 +143,7 @@ async function readSeen(transaction: Transaction, person: Forgotten): Promise<Pe
   return { identities: [...person.identities, ...identities], unionKeys: [...person.unionKeys, ...keys] };
 }
 
-/** But not what somebody else owns now: to whom it was given, or who was the other side of a conflict. */
+/** But not what is somebody else's now: who owns it, or whose open conflict it is the matter of. */
 async function withoutOthers(
   transaction: Transaction,
   { entityId, userIds }: Forgotten,
@@ -156,7 +156,10 @@ async function withoutOthers(
   });
   const theirKeys = await transaction.query<{ open_platform_id: string; union_id: string }>({
     text: `SELECT k.open_platform_id, k.union_id FROM unnest($1::text[], $2::text[]) q (p, u)
-      JOIN union_key k ON k.entity_id = $3 AND k.open_platform_id = q.p AND k.union_id = q.u WHERE k.user_id <> ALL ($4)`,
+      JOIN union_key k ON k.entity_id = $3 AND k.open_platform_id = q.p AND k.union_id = q.u WHERE k.user_id <> ALL ($4)
+      UNION SELECT c.open_platform_id, c.union_id FROM unnest($1::text[], $2::text[]) q (p, u)
+      JOIN conflict c ON c.entity_id = $3 AND c.status = 'open' AND c.open_platform_id = q.p AND c.union_id = q.u
+      WHERE NOT c.user_ids && $4`,
     values: [unionKeys.map((key) => key.openPlatformId), unionKeys.map((key) => key.unionId), entityId, userIds],
   });
   const isTheirs = new Set([
