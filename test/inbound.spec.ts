@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { Message } from 'kafkajs';
 import { Partitioners } from 'kafkajs';
 import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
+import { type CuttingProxy, startCuttingProxy } from './harness/cutting-proxy.js';
 import { createSmallTopics, freshTopicPrefix, type KafkaRecord, kafkaClient, readTopic } from './harness/kafka.js';
 import { type App, startRelay } from './harness/processes.js';
 import { services } from './harness/services.js';
-import { shortOrWhole } from './harness/torture.js';
+import { counted, shortOrWhole } from './harness/torture.js';
 import { until } from './harness/until.js';
 import { connect } from './relay-people.js';
 
@@ -133,8 +134,8 @@ describe('What comes in by Kafka', () => {
         request_id: expect.stringMatching(/identity\.observations\.v1\/\d+\/\d+$/),
       },
     ]);
-    const counted = `unionlink_relay_inbound_total{topic="${observations}",result="applied"} 2`;
-    await until(async () => (await metricsOf(relay)).includes(counted), patience);
+    const applied = `unionlink_relay_inbound_total{topic="${observations}",result="applied"} 2`;
+    await until(async () => (await metricsOf(relay)).includes(applied), patience);
   });
 
   it('is applied in order and once, poison put aside, though the relay is killed in the middle', async () => {
@@ -289,4 +290,134 @@ describe('Acknowledgements by Kafka', () => {
       'points erasure done true',
     ]);
   });
+});
+
+describe('Consent by Kafka, each answer twice', () => {
+  type Answer = 'points accept' | 'points refuse' | 'campaigns accept';
+  interface Story {
+    readonly answers: readonly [Answer, Answer];
+    readonly end: 'merged' | 'rejected';
+  }
+  const stories: readonly Story[] = [
+    { answers: ['points accept', 'campaigns accept'], end: 'merged' },
+    { answers: ['campaigns accept', 'points accept'], end: 'merged' },
+    { answers: ['campaigns accept', 'points refuse'], end: 'rejected' },
+  ];
+  const isWhole = shortOrWhole(0, 1) === 1;
+  let proxy: CuttingProxy;
+  let born = 0;
+
+  const startCutRelay = (): Promise<App> => startRelay({ databaseUrl: proxy.url, env: { KAFKA_TOPIC_PREFIX: prefix } });
+  const say = (mergeId: string, answers: readonly Answer[]): Promise<void> =>
+    produce(
+      acknowledgements,
+      [...answers, ...answers].map((said) => {
+        const [participant, status] = said.split(' ');
+        return answer(mergeId, { participant, status });
+      }),
+    );
+
+  interface Seen {
+    readonly status: string;
+    readonly answered: number;
+    readonly commits: number;
+    readonly notices: number;
+    readonly versions: readonly number[];
+  }
+  const look = async (mergeId: string): Promise<Seen | undefined> => {
+    const [row] = await acme.database.query<Seen & Record<string, unknown>>(
+      `SELECT status, (SELECT count(*)::int FROM consent WHERE merge_id = m.id AND answer IS NOT NULL) AS answered,
+          (SELECT count(*)::int FROM journal WHERE type = 'identity.UserMerged.v1' AND data ->> 'mergeId' = m.id::text) AS commits,
+          (SELECT count(*)::int FROM journal WHERE type = 'identity.MergeProposed.v1' AND data ->> 'mergeId' = m.id::text) AS notices,
+          (SELECT array_agg(version::int ORDER BY id) FROM users WHERE id IN (m.source_user_id, m.target_user_id)) AS versions
+        FROM merge m WHERE id = $1`,
+      [mergeId],
+    );
+    return row;
+  };
+
+  const opened = async (): Promise<string> => {
+    born += 1;
+    const target = await acme.resolved('a1', `oAsked${born}`);
+    const source = await acme.resolved('a2', `oAsking${born}`);
+    const { body } = ok(
+      await acme.operator.post<{ results: { mergeId: string; outcome: string }[] }>('/v1/merges', {
+        targetUserId: target.user.id,
+        sourceUserIds: [source.user.id],
+        reason: 'one person',
+      }),
+    );
+    expect(body.results[0]?.outcome).toBe('pending_consent');
+    return body.results[0]?.mergeId ?? '';
+  };
+
+  /** The relay dies at a statement of the turn-th answer; answers which statement, null where there are not so many. */
+  const tell = async (
+    { answers, end }: Story,
+    at: { turn: number; statement: number; when: 'before' | 'after'; dying: 'connection' | 'process' },
+    told: Map<string, Seen>,
+  ): Promise<string | null> => {
+    const mergeId = await opened();
+    let cut: string | null = null;
+    for (const [turn, said] of answers.entries()) {
+      const strike = async (): Promise<void> => void (await relay.kill());
+      if (turn === at.turn) proxy.arm({ ...at, ...(at.dying === 'process' ? { strike } : {}) });
+      await say(mergeId, [said]);
+      if (turn === at.turn && at.dying === 'process') {
+        await relay.exited;
+        relay = await startCutRelay();
+      }
+      await until(async () => (await look(mergeId))?.answered === turn + 1, patience);
+      if (turn === at.turn) cut = proxy.disarm();
+    }
+    const seen = await until(() => look(mergeId));
+    const merged = { commits: 1, versions: [2, 2] };
+    const rejected = { commits: 0, versions: [1, 1] };
+    expect({ at, ...seen }).toEqual({
+      at,
+      status: end,
+      answered: 2,
+      notices: 1,
+      ...(end === 'merged' ? merged : rejected),
+    });
+    told.set(mergeId, seen);
+    return cut;
+  };
+
+  it('makes a merge once or never, and a late answer changes nothing, though the relay dies at any statement', async () => {
+    proxy = await startCuttingProxy(acme.database.url);
+    await relay.stop();
+    relay = await startCutRelay();
+    const asked = { entityId: 'acme', acknowledges: ['merge', 'erasure'], consents: ['merge'] };
+    for (const name of ['points', 'campaigns']) ok(await acme.operator.put(`/v1/participants/${name}`, asked));
+
+    const told = new Map<string, Seen>();
+    const cuts: string[] = [];
+    for (const [index, story] of stories.entries())
+      for (const turn of isWhole ? [0, 1] : [index % 2])
+        for (const when of isWhole || turn === 0 ? (['before', 'after'] as const) : (['after'] as const))
+          for (let statement = isWhole ? 1 : 2 + index * 2; ; statement += 1) {
+            const cut = await tell(story, { turn, statement, when, dying: 'connection' }, told);
+            if (cut === null) break;
+            cuts.push(cut);
+            if (!isWhole) break;
+          }
+    let kills = 0;
+    for (const statement of isWhole ? [2, 4, 6] : [])
+      for (const when of ['before', 'after'] as const) {
+        expect(await tell(stories[0] as Story, { turn: 1, statement, when, dying: 'process' }, told)).not.toBeNull();
+        kills += 1;
+      }
+    counted('consent by Kafka', { merges: told.size, cuts: cuts.length, statements: new Set(cuts).size, kills });
+    expect(new Set(cuts).size).toBeGreaterThan(2);
+
+    // Whatever comes now is late; behind it, in each partition, something that is put aside.
+    for (const mergeId of told.keys()) await say(mergeId, ['points refuse', 'campaigns accept', 'points accept']);
+    const last = [0, 1, 2].map((partition) => ({ key: `last-${partition}`, value: 'not JSON', partition }));
+    await produce(acknowledgements, last);
+    await untilLetters(last.map(({ key }) => key));
+    for (const [mergeId, seen] of told) expect(await look(mergeId)).toEqual(seen);
+    expect(await brokenInvariants(acme.database)).toEqual([]);
+    proxy.close();
+  }, 600_000);
 });
