@@ -222,7 +222,7 @@ describe('A merge that waits for consent, cut at each statement', () => {
     // Were it always the same statement, next to nothing would have been tried.
     expect(cuts.size).toBeGreaterThan(4);
     expect(await brokenInvariants(database)).toEqual([]);
-  }, 600_000);
+  }, 1_800_000);
 
   it('is made once or never, and ends, when the process is killed', async () => {
     // The short form: the last answer commits, and the process dies of it before anybody hears.
@@ -235,5 +235,5 @@ describe('A merge that waits for consent, cut at each statement', () => {
         ];
     expect([...cuts]).not.toContain(null);
     expect(await brokenInvariants(database)).toEqual([]);
-  }, 1_200_000);
+  }, 3_600_000);
 });

@@ -74,6 +74,10 @@ export const kept: ReadonlyMap<string, readonly to.Command[]> = new Map([
     ],
   ],
   [
+    'a person is erased who was given the unionId that another was seen with (496067)',
+    [to.resolveSeen(215, 0), to.resolveSeen(255, 677), to.resolveSeen(0, 755), to.eraseUser(339)],
+  ],
+  [
     'an identity is moved by a decision to somebody who holds as many as may be',
     [
       to.resolveSeen(0, 0),

@@ -159,7 +159,10 @@ async function withoutOthers(
       JOIN union_key k ON k.entity_id = $3 AND k.open_platform_id = q.p AND k.union_id = q.u WHERE k.user_id <> ALL ($4)
       UNION SELECT c.open_platform_id, c.union_id FROM unnest($1::text[], $2::text[]) q (p, u)
       JOIN conflict c ON c.entity_id = $3 AND c.status = 'open' AND c.open_platform_id = q.p AND c.union_id = q.u
-      WHERE NOT c.user_ids && $4`,
+      WHERE NOT c.user_ids && $4
+        AND NOT EXISTS (SELECT FROM identity i WHERE i.app_id = c.app_id AND i.open_id = c.open_id AND i.user_id = ANY ($4))
+        AND NOT EXISTS (SELECT FROM union_key k WHERE k.entity_id = $3 AND k.open_platform_id = q.p AND k.union_id = q.u
+          AND k.user_id = ANY ($4))`,
     values: [unionKeys.map((key) => key.openPlatformId), unionKeys.map((key) => key.unionId), entityId, userIds],
   });
   const isTheirs = new Set([
