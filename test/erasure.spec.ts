@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { topicName, topics } from '../libs/events/src/index.js';
+import { Database, readNextUnits, takeImportLines } from '../libs/store/src/index.js';
 import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
+import { codesOf, importsOf } from './harness/imports.js';
 import { createSmallTopics, freshTopicPrefix, readTopic } from './harness/kafka.js';
 import { type App, startRelay } from './harness/processes.js';
 import { services } from './harness/services.js';
@@ -21,7 +23,13 @@ const inLanes = async (count: number, lanes: number, work: (index: number) => Pr
   await Promise.all(Array.from({ length: lanes }, lane));
 };
 
+const stale = (line: number): unknown => [line, 'observation_stale'];
+
 describe('Erasing many people', () => {
+  const { begin, ended: endOf, ownerOf } = importsOf(() => acme);
+  /** Another replica seems to do the imports: nothing is taken off a job. */
+  const hold = `INSERT INTO duty (name, owner, expires_at) VALUES ('imports', gen_random_uuid(), now() + interval '1 hour')
+      ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_at = excluded.expires_at`;
   const count = shortOrWhole(30, 1_000);
   const prefix = freshTopicPrefix();
   let acme: Acme;
@@ -129,4 +137,68 @@ describe('Erasing many people', () => {
     },
     shortOrWhole(300_000, 1_800_000),
   );
+
+  it('leaves nothing of them in an import that waits, and what it says of them is refused line by line', async () => {
+    await acme.database.query(hold);
+    const { user } = await acme.resolved('a1', 'oWaiting-1', 'uWaiting-1');
+    const { user: other } = await acme.resolved('a2', 'oWaiting-2');
+    const lines = [
+      { appId: 'a1', openId: 'oWaiting-1', unionId: 'uWaiting-9' },
+      { appId: 'a2', openId: 'oWaiting-3', unionId: 'uWaiting-1' },
+      { appId: 'a2', openId: 'oWaiting-1', unionId: 'uWaiting-4' },
+      { appId: 'a9', openId: 'oWaiting-5', unionId: 'uWaiting-1' },
+    ];
+    const seen = await begin('identities', lines);
+    const moved = await begin('open_ids', [
+      { oldAppId: 'a1', oldOpenId: 'oWaiting-1', newAppId: 'a3', newOpenId: 'oWaiting-6' },
+      { oldAppId: 'a2', oldOpenId: 'oWaiting-2', newAppId: 'a3', newOpenId: 'oWaiting-7' },
+    ]);
+    const rekeyed = await begin('union_ids', [
+      { openPlatformId: 'op1', oldUnionId: 'uWaiting-1', newUnionId: 'uWaiting-8' },
+    ]);
+    ok(await acme.anyone().delete(`/v1/users/${user.id}?reason=asked`));
+    const waiting = await acme.database.query<{ content: string }>(
+      'SELECT content::text FROM import_line ORDER BY job_id, unit, line',
+    );
+    expect(waiting.map(({ content }) => JSON.parse(content))).toEqual([
+      null,
+      null,
+      expect.objectContaining(lines[2] ?? {}),
+      expect.objectContaining(lines[3] ?? {}),
+      null,
+      expect.objectContaining({ oldOpenId: 'oWaiting-2' }),
+      null,
+    ]);
+    await acme.database.query(`DELETE FROM duty WHERE name = 'imports'`);
+    const ended = await Promise.all([seen, moved, rekeyed].map((id) => endOf(id)));
+    expect(ended.map((job) => [job.status, job.total, job.failed, codesOf(job)])).toEqual([
+      ['done', 4, 2, [stale(1), stale(2)]],
+      ['done', 2, 1, [stale(1)]],
+      ['done', 1, 1, [stale(1)]],
+    ]);
+    expect((await ownerOf('a3', 'oWaiting-7')).body.user.id).toBe(other.id);
+    expect((await ownerOf('a2', 'oWaiting-1')).status).toBe(200);
+    const gone = { a1: 'oWaiting-1', a2: 'oWaiting-3', a3: 'oWaiting-6' };
+    for (const [appId, openId] of Object.entries(gone)) expect((await ownerOf(appId, openId)).status).toBe(404);
+    expect(await brokenInvariants(acme.database)).toEqual([]);
+  });
+
+  it('has what a worker had read before the erasure read again', async () => {
+    const { user } = await acme.resolved('a1', 'oRead-1', 'uRead-1');
+    await acme.database.query(hold);
+    const jobId = await begin('identities', [{ appId: 'a2', openId: 'oRead-2', unionId: 'uRead-1' }]);
+    const store = new Database({ url: acme.database.url, poolMax: 1, applicationName: 'spec' });
+    const read = await readNextUnits(store, jobId, 0, 10);
+    ok(await acme.anyone().delete(`/v1/users/${user.id}?reason=asked`));
+    const range = { jobId, fromUnit: 0, toUnit: 1 };
+    const take = async (lines: typeof read): Promise<boolean> =>
+      store.transaction(async (transaction) => {
+        if (await takeImportLines(transaction, range, lines)) return true;
+        throw new Error('to be rolled back');
+      });
+    await expect(take(read)).rejects.toThrow('to be rolled back');
+    expect(await take(await readNextUnits(store, jobId, 0, 10))).toBe(true);
+    await store.close();
+    await acme.database.query(`DELETE FROM duty WHERE name = 'imports'`);
+  });
 });

@@ -1,5 +1,6 @@
 import type { Transaction } from './database.js';
 import { emptyJournal, lockEntries } from './forget-journal.js';
+import { emptyImportLines } from './imports.js';
 import type { PersonalIds } from './redact.js';
 
 /** Everything about a person that must not be found in any table once they are erased. */
@@ -71,6 +72,7 @@ export async function forget(transaction: Transaction, person: Forgotten): Promi
     values: [userIds],
   });
   const endedConflicts = await endConflicts(transaction, person, personal);
+  await emptyImportLines(transaction, person.entityId, personal);
   await transaction.query({ text: 'DELETE FROM login_code WHERE user_id = ANY ($1)', values: [userIds] });
   await transaction.query({
     text: 'UPDATE departed_identity SET user_id = NULL WHERE user_id = ANY ($1)',

@@ -1,4 +1,5 @@
 import type { Database, Transaction } from './database.js';
+import type { PersonalIds } from './redact.js';
 
 export interface NewImport {
   readonly id: string;
@@ -20,6 +21,7 @@ export interface NewImport {
 export interface StoredLine {
   readonly unit: number;
   readonly line: number;
+  /** Null: it named somebody who was erased before it was its turn. */
   readonly content: unknown;
 }
 
@@ -184,12 +186,13 @@ export interface ImportProgress {
 }
 
 /**
- * Takes lines off the job, in the transaction of their effect. False: another worker took them, and everything has to be
- * rolled back.
+ * Takes these lines off the job, in the transaction of their effect. False: another worker took them, or an erasure has
+ * emptied one since it was read, and everything has to be rolled back.
  */
 export async function takeImportLines(
   transaction: Transaction,
   { jobId, fromUnit, toUnit }: Pick<ImportProgress, 'jobId' | 'fromUnit' | 'toUnit'>,
+  lines: readonly StoredLine[],
 ): Promise<boolean> {
   const rows = await transaction.query({
     name: 'take-import-lines',
@@ -197,12 +200,41 @@ export async function takeImportLines(
     values: [jobId, fromUnit, toUnit],
   });
   if (rows.length === 0) return false;
-  await transaction.query({
+  const taken = await transaction.query<{ is_emptied: boolean }>({
     name: 'drop-import-lines',
-    text: 'DELETE FROM import_line WHERE job_id = $1 AND unit >= $2 AND unit < $3',
+    text: `DELETE FROM import_line WHERE job_id = $1 AND unit >= $2 AND unit < $3
+      RETURNING json_typeof(content) = 'null' AS is_emptied`,
     values: [jobId, fromUnit, toUnit],
   });
-  return true;
+  return taken.filter((row) => row.is_emptied).length === lines.filter(({ content }) => content === null).length;
+}
+
+/** Takes a person out of the lines that wait: each is still counted, and refused when it is its turn. */
+export async function emptyImportLines(
+  transaction: Transaction,
+  entityId: string,
+  { identities, unionKeys }: PersonalIds,
+): Promise<void> {
+  await transaction.query({
+    text: `WITH names (space, id, is_open) AS (SELECT *, true FROM unnest($2::text[], $3::text[])
+        UNION ALL SELECT *, false FROM unnest($4::text[], $5::text[]))
+      UPDATE import_line SET content = 'null' FROM import_line l
+      JOIN import_job j ON j.id = l.job_id AND j.entity_id = $1 AND j.status IN ('queued', 'running')
+      LEFT JOIN app ON app.id = l.content ->> 'appId'
+      WHERE import_line.job_id = l.job_id AND import_line.unit = l.unit AND import_line.line = l.line AND EXISTS (
+        SELECT FROM names n JOIN (VALUES (true, coalesce(l.content ->> 'appId', j.app_id), l.content ->> 'openId'),
+          (true, l.content ->> 'oldAppId', l.content ->> 'oldOpenId'), (true, l.content ->> 'newAppId', l.content ->> 'newOpenId'),
+          (false, app.open_platform_id, l.content ->> 'unionId'),
+          (false, l.content ->> 'openPlatformId', l.content ->> 'oldUnionId'),
+          (false, l.content ->> 'newOpenPlatformId', l.content ->> 'newUnionId')) told (is_open, space, id) USING (is_open, space, id))`,
+    values: [
+      entityId,
+      identities.map(({ appId }) => appId),
+      identities.map(({ openId }) => openId),
+      unionKeys.map(({ openPlatformId }) => openPlatformId),
+      unionKeys.map(({ unionId }) => unionId),
+    ],
+  });
 }
 
 export async function recordImportProgress(transaction: Transaction, progress: ImportProgress): Promise<void> {

@@ -116,7 +116,7 @@ export class ImportWorker {
   /** A line that only fails must not keep the others from going on: it is found by halving. */
   private async apply(job: OpenImport, lines: readonly StoredLine[]): Promise<void> {
     try {
-      await this.commit(job, lines, await this.makers[job.kind].make(job, lines));
+      await this.commit(job, lines, await this.portionOf(job, lines));
     } catch (error) {
       if (error instanceof Overtaken || error instanceof WechatError) throw error;
       if (isUnavailable(error) || isContention(error)) throw error;
@@ -130,10 +130,22 @@ export class ImportWorker {
     }
   }
 
+  private async portionOf(job: OpenImport, lines: readonly StoredLine[]): Promise<Portion> {
+    const there = lines.filter(({ content }) => content !== null);
+    const portion = there.length === 0 ? nothing : await this.makers[job.kind].make(job, there);
+    return {
+      wanted: portion.wanted,
+      decide: async (world, transaction) => {
+        const results = [...(await portion.decide(world, transaction))];
+        return lines.map(({ content }) => (content === null ? emptied : (results.shift() ?? emptied)));
+      },
+    };
+  }
+
   private async commit(job: OpenImport, lines: readonly StoredLine[], portion: Portion): Promise<void> {
     const range = { jobId: job.id, fromUnit: job.next_unit, toUnit: endOf(lines) };
     const take = async (transaction: Transaction): Promise<void> => {
-      if (!(await takeImportLines(transaction, range))) throw new Overtaken();
+      if (!(await takeImportLines(transaction, range, lines))) throw new Overtaken();
     };
     const record = (transaction: Transaction, results: readonly LineResult[]): Promise<void> =>
       recordImportProgress(transaction, { ...range, done: lines.length, ...summary(lines, results) });
@@ -151,6 +163,12 @@ export class ImportWorker {
     });
   }
 }
+
+const nothing: Portion = { wanted: {}, decide: () => [] };
+const emptied: LineResult = {
+  code: 'observation_stale',
+  message: 'whom the line names was erased since it was handed in: nothing was stored',
+};
 
 /** Tables of one kind build on each other: the next begins when the one before has ended. */
 function isBehind(job: OpenImport, jobs: readonly OpenImport[]): boolean {
