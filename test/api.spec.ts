@@ -1,6 +1,11 @@
 import { type Acme, ok, startAcme } from './harness/acme.js';
 import type { Answer, Http, Json } from './harness/http.js';
+import { inLanes } from './harness/lanes.js';
+import { counted, shortOrWhole } from './harness/torture.js';
 import { until } from './harness/until.js';
+
+/** Users a page. */
+const limit = 20;
 
 /** What every caller may rely on, whatever the route: problems, access, idempotency, paging, the feed. */
 describe('The API', () => {
@@ -149,44 +154,59 @@ describe('The API', () => {
     );
   });
 
-  it('pages through live users while merges run, each exactly once', async () => {
-    const born = await Promise.all(Array.from({ length: 300 }, () => acme.resolved('a3', fresh('o'))));
-    const ids = born.map(({ user }) => user.id);
-    const [staying, going] = [ids.slice(0, 200), ids.slice(200)];
-    const merging = Promise.all(
-      going.map((source) =>
-        acme.anyone().post('/v1/merges', { targetUserId: staying[0], sourceUserIds: [source], reason: 'spec' }),
-      ),
-    );
-    const seen: string[] = [];
-    let cursor: string | null = null;
-    do {
-      const page: Answer<Json> = await acme.operator.get(
-        `/v1/users?appId=a3&limit=20${cursor ? `&cursor=${cursor}` : ''}`,
-      );
-      ok(page);
-      seen.push(...page.body.items.map(({ id }: Json) => id));
-      cursor = page.body.nextCursor;
-    } while (cursor !== null);
-    await merging;
-    expect(new Set(seen).size).toBe(seen.length);
-    for (const id of staying) expect(seen).toContain(id);
-  });
+  it(
+    'pages through live users while merges run, each exactly once',
+    async () => {
+      const [users, merges] = [shortOrWhole(300, 5_000), shortOrWhole(100, 1_000)];
+      const ids: string[] = [];
+      await inLanes(users, 64, async () => void ids.push((await acme.resolved('a3', fresh('o'))).user.id));
+      const isGoing = (index: number): boolean => index % (users / merges) === 0;
+      const [staying, going] = [true, false].map((stays) => ids.filter((_, index) => isGoing(index) !== stays)) as [
+        string[],
+        string[],
+      ];
+      let pages = 0;
+      // As the pages come: some of those who go have been seen by then, and some have not.
+      const merging = inLanes(merges, 4, async (index) => {
+        await until(() => pages > (index * users) / merges / limit - 2);
+        const [targetUserId, sourceUserIds] = [staying[index % 20], [going[(index * 7) % merges]]];
+        const { body } = ok(await acme.anyone().post('/v1/merges', { targetUserId, sourceUserIds, reason: 'spec' }));
+        expect(body.results[0].outcome).toBe('merged');
+      });
+      const seen: string[] = [];
+      let cursor: string | null = null;
+      do {
+        const at: string = cursor === null ? '' : `&cursor=${cursor}`;
+        const page: Answer<Json> = await acme.operator.get(`/v1/users?appId=a3&limit=${limit}${at}`);
+        seen.push(...ok(page).body.items.map(({ id }: Json) => id));
+        cursor = page.body.nextCursor;
+        pages += 1;
+      } while (cursor !== null);
+      pages = Infinity;
+      await merging;
+      expect(new Set(seen).size).toBe(seen.length);
+      expect([seen.length > staying.length, seen.length < users]).toEqual([true, true]);
+      const found = new Set(seen);
+      expect(staying.filter((id) => !found.has(id))).toEqual([]);
+      counted('paged', { users, merges, seen: seen.length });
+    },
+    shortOrWhole(60_000, 600_000),
+  );
 
   it('counts outcomes, steps by type, and the conflicts that wait', async () => {
     const [one, other] = [fresh('o'), fresh('o')];
     await acme.resolved('a1', one, 'union-counted');
     await acme.resolved('a1', one, 'union-counted');
     await acme.login('a1', other, 'union-counted');
-    const counted = async (name: string): Promise<number> => {
+    const told = async (name: string): Promise<number> => {
       const texts = await Promise.all(acme.apis.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
       const lines = texts.flatMap((text) => text.split('\n').filter((line) => line.startsWith(`${name} `)));
       return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
     };
-    expect(await counted('unionlink_resolve_outcomes_total{outcome="unchanged"}')).toBeGreaterThan(0);
-    expect(await counted('unionlink_resolve_outcomes_total{outcome="conflict"}')).toBeGreaterThan(0);
-    expect(await counted('unionlink_user_steps_total{type="UserLinked"}')).toBeGreaterThan(0);
-    await until(async () => (await counted('unionlink_open_conflicts')) > 0, {
+    expect(await told('unionlink_resolve_outcomes_total{outcome="unchanged"}')).toBeGreaterThan(0);
+    expect(await told('unionlink_resolve_outcomes_total{outcome="conflict"}')).toBeGreaterThan(0);
+    expect(await told('unionlink_user_steps_total{type="UserLinked"}')).toBeGreaterThan(0);
+    await until(async () => (await told('unionlink_open_conflicts')) > 0, {
       timeoutMs: 60_000,
       what: 'the conflict to be counted',
     });

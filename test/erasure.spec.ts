@@ -3,6 +3,7 @@ import { topicName, topics } from '../libs/events/src/index.js';
 import { Database, readNextUnits, takeImportLines } from '../libs/store/src/index.js';
 import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
 import { codesOf, importsOf } from './harness/imports.js';
+import { inLanes } from './harness/lanes.js';
 import { createSmallTopics, freshTopicPrefix, readTopic } from './harness/kafka.js';
 import { type App, startRelay } from './harness/processes.js';
 import { services } from './harness/services.js';
@@ -14,14 +15,6 @@ interface Person {
   /** Everything personal that was ever told of them. */
   readonly texts: readonly string[];
 }
-
-const inLanes = async (count: number, lanes: number, work: (index: number) => Promise<void>): Promise<void> => {
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    for (let index = next++; index < count; index = next++) await work(index);
-  };
-  await Promise.all(Array.from({ length: lanes }, lane));
-};
 
 const stale = (line: number): unknown => [line, 'observation_stale'];
 

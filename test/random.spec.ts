@@ -1,5 +1,7 @@
 import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
 import type { Json } from './harness/http.js';
+import { inLanes } from './harness/lanes.js';
+import { randomOf } from './harness/random.js';
 import { counted, shortOrWhole } from './harness/torture.js';
 import { type Change, changesOfNothing, draw } from './random/changes.js';
 import { Said } from './random/said.js';
@@ -8,23 +10,10 @@ import { Said } from './random/said.js';
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 
-/** mulberry32: small, seedable, good enough to choose by. */
-function randomOf(start: number): (below: number) => number {
-  let state = start;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
-async function atOnce(count: number, lanes: number, work: (index: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    for (let index = next++; index < count; index = next++) await work(index);
-  };
-  await Promise.all(Array.from({ length: lanes }, lane));
+/** Answers whole numbers below the one asked with. */
+function numbersOf(start: number): (below: number) => number {
+  const random = randomOf(start);
+  return (below) => Math.floor(random() * below);
 }
 
 const apps = ['a1', 'a2', 'a3', 'a4'];
@@ -50,7 +39,7 @@ describe(`Random operations (SEED=${seed})`, () => {
   };
 
   it('of logins end in exactly the truth, without one error', async () => {
-    const random = randomOf(seed);
+    const random = numbersOf(seed);
     const count = shortOrWhole(1_500, 20_000);
     const logins = Array.from({ length: count }, () => ({
       person: random(count / 4),
@@ -58,7 +47,7 @@ describe(`Random operations (SEED=${seed})`, () => {
       named: random(10) < 6,
     }));
     const statuses = new Map<number, number>();
-    await atOnce(count, 32, async (index) => {
+    await inLanes(count, 32, async (index) => {
       const { person, app, named } = logins[index] ?? { person: 0, app: 'a1', named: false };
       const { status } = await acme.login(app, `open-${person}`, named ? `union-${person}` : undefined);
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
@@ -80,7 +69,7 @@ describe(`Random operations (SEED=${seed})`, () => {
   }, 300_000);
 
   it('of all kinds leave events that fold to what the API says, in whatever order the users come', async () => {
-    const random = randomOf(seed);
+    const random = numbersOf(seed);
     const identities = Array.from({ length: 120 }, (_, index) => ({
       appId: apps[index % 4] ?? 'a1',
       openId: `open-${Math.floor(index / 4)}`,
@@ -90,7 +79,7 @@ describe(`Random operations (SEED=${seed})`, () => {
     const approving = ok(
       await acme.operator.post('/v1/api-keys', { entityId: 'acme', name: 'approving', scopes: ['merge'] }),
     ).body.key;
-    await atOnce(shortOrWhole(600, 10_000), 16, async () => {
+    await inLanes(shortOrWhole(600, 10_000), 16, async () => {
       const { what, send } = draw(random, identities, said);
       said.hear(what, await send(what === 'approve' ? acme.anyone().as(approving) : acme.anyone()));
     });
@@ -118,7 +107,7 @@ describe(`Random operations (SEED=${seed})`, () => {
         expect([id, folded.leadsTo(id)]).toEqual([id, status === 'erased' ? null : userId]);
     }
     expect(fold([...events, ...events]).owners).toEqual(truth);
-    await atOnce(leads.length, 8, (index) => expectEntries(leads[index], byUser));
+    await inLanes(leads.length, 8, (index) => expectEntries(leads[index], byUser));
     await expectNothingFrom(changesOfNothing(truth, leads, events, said.separated));
     counted('random operations', { seed, users: said.ids.size, destroyed, ...said.expected() });
   }, 600_000);
@@ -165,7 +154,7 @@ describe(`Random operations (SEED=${seed})`, () => {
   const expectNothingFrom = async (changes: readonly Change[]): Promise<void> => {
     const before = await acme.database.query(everythingWritten);
     const kinds = new Set<string>();
-    await atOnce(changes.length, 16, async (index) => {
+    await inLanes(changes.length, 16, async (index) => {
       const change = changes[index];
       if (change === undefined) return;
       const { status, body } = await change.send(acme.anyone());
