@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { topicName, topics } from '#events';
 import { type Acme, ok, startAcme } from './harness/acme.js';
 import { type Answer, type Http, http, type Json } from './harness/http.js';
-import { createSmallTopics, freshTopicPrefix, readTopic } from './harness/kafka.js';
+import { importsOf } from './harness/imports.js';
+import { createSmallTopics, freshTopicPrefix, produce, readTopic } from './harness/kafka.js';
 import { type App, operatorKey, secretsKey, startRelay, startSandbox } from './harness/processes.js';
 import { receiveTraces, type TraceReceiver } from './harness/traces.js';
 import { until } from './harness/until.js';
@@ -152,6 +153,7 @@ describe('With every door open and traces on', () => {
         ok(await wechat.post(`/_control/${what}`, { person: `person-${what}`, appId }));
     for (const what of ['follow', 'unfollow'])
       ok(await wechat.post(`/_control/${what}`, { person: 'fan', appId: 'service' }));
+    ok(await wechat.post('/_control/follow', { person: 'listed', appId: 'service' }));
     const now = String(Math.floor(Date.now() / 1000));
     for (const token of secrets) {
       const query = { timestamp: now, nonce: 'n', signature: sha1(token, now, 'n'), msg_signature: 'beef' };
@@ -162,6 +164,9 @@ describe('With every door open and traces on', () => {
       timeoutMs: 60_000,
       what: 'every push handled',
     });
+    const pull = { kind: 'followers', appId: 'service', entityId: 'acme' };
+    const { id } = ok(await post('/v1/imports', pull)).body;
+    expect((await importsOf(() => acme).ended(id)).done).toBeGreaterThan(0);
   }
 
   /** Everything anybody could read: answers, the feed, Kafka, every row as text, every log. */
@@ -226,6 +231,28 @@ describe('With every door open and traces on', () => {
     const openIds = await acme.database.query<{ open_id: string }>('SELECT open_id FROM identity');
     expect(openIds.filter(({ open_id }) => traces.text().includes(open_id))).toEqual([]);
     expect(traces.text()).toContain('"x-tenant":"acme inc"');
+  });
+
+  it('an observation by Kafka is followed from its producer through its statements to the record of its event', async () => {
+    const [traceId, sender] = [randomBytes(16).toString('hex'), randomBytes(8).toString('hex')];
+    const headers = { traceparent: `00-${traceId}-${sender}-01` };
+    const observations = topicName(prefix, topics.observations);
+    const value = JSON.stringify({ appId: 'shop', openId: 'oSeenAndTraced' });
+    await produce(observations, [{ key: 'shop:oSeenAndTraced', value, headers }]);
+    const ofTrace = () => traces.spans.filter((span) => span.traceId === traceId);
+    const patience = { timeoutMs: 60_000, what: 'the whole trace' };
+    await until(() => [3, 4, 5].every((one) => ofTrace().some(({ kind }) => kind === one)), patience);
+    const [taken] = ofTrace().filter(({ kind }) => kind === 5);
+    expect(taken).toMatchObject({
+      service: 'unionlink-relay',
+      name: `process ${observations}`,
+      parentSpanId: sender,
+      attributes: { 'messaging.destination.name': observations, 'messaging.kafka.offset': '0' },
+    });
+    const within = ofTrace().filter(({ kind }) => kind === 3 || kind === 4);
+    expect(new Set(within.map(({ parentSpanId }) => parentSpanId))).toEqual(new Set([taken?.spanId]));
+    expect(within.map(({ name }) => name)).toEqual(expect.arrayContaining(['lock-and-load', 'apply-changes']));
+    expect(traces.text()).not.toContain('oSeenAndTraced');
   });
 
   it('a request whose caller does not trace leaves no span, and its trace goes on all the same', async () => {

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Message } from 'kafkajs';
-import { Partitioners } from 'kafkajs';
 import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
 import { type CuttingProxy, startCuttingProxy } from './harness/cutting-proxy.js';
-import { createSmallTopics, freshTopicPrefix, type KafkaRecord, kafkaClient, readTopic } from './harness/kafka.js';
+import { createSmallTopics, freshTopicPrefix, type KafkaRecord, produce, readTopic } from './harness/kafka.js';
 import { type App, startRelay } from './harness/processes.js';
 import { services } from './harness/services.js';
 import { counted, shortOrWhole } from './harness/torture.js';
@@ -21,13 +20,6 @@ let relay: App;
 
 const startOurRelay = (): Promise<App> =>
   startRelay({ databaseUrl: acme.database.url, env: { KAFKA_TOPIC_PREFIX: prefix } });
-
-async function produce(topic: string, messages: readonly Message[]): Promise<void> {
-  const producer = kafkaClient().producer({ createPartitioner: Partitioners.DefaultPartitioner });
-  await producer.connect();
-  await producer.send({ topic, messages: [...messages] });
-  await producer.disconnect();
-}
 
 const observed = (body: object, key = 'a1:o1', headers: Record<string, string> = {}): Message => ({
   key,

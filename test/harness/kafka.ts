@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { Kafka, logLevel } from 'kafkajs';
+import type { Message } from 'kafkajs';
+import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { topicName, topics } from '../../libs/events/src/index.js';
 import { services } from './services.js';
 import { until } from './until.js';
@@ -59,6 +60,14 @@ export async function createSmallTopics(prefix: string, brokers?: string): Promi
   } finally {
     await admin.disconnect();
   }
+}
+
+/** Sends, and waits until all of it is stored. */
+export async function produce(topic: string, messages: readonly Message[]): Promise<void> {
+  const producer = kafkaClient().producer({ createPartitioner: Partitioners.DefaultPartitioner });
+  await producer.connect();
+  await producer.send({ topic, messages: [...messages] });
+  await producer.disconnect();
 }
 
 /** Everything in the topic from its beginning to where it ended when this was called; by partition, then by offset. */

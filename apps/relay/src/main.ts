@@ -25,12 +25,13 @@ async function main(): Promise<void> {
   process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1';
   if (!guardTimer()) logger.warn('this KafkaJS is not the one the timer guard was made for; it is left as it is');
   const relayId = randomUUID();
+  const tracer = await tracerOf(settings, logger);
   const database = new Database({
     url: settings.databaseUrl,
     poolMax: settings.databasePoolMax,
     applicationName: relayApplicationName(relayId),
+    watch: tracer?.watch,
   });
-  const tracer = await tracerOf(settings, logger);
   const app = await NestFactory.create<NestFastifyApplication>(
     RelayModule.register({ settings, logger, database, relayId, tracer }),
     new FastifyAdapter({ forceCloseConnections: true }),

@@ -59,7 +59,7 @@ export class RelayModule {
             const onWait = (reason: string): void =>
               logger.warn({ reason }, 'the database cannot be asked yet; inbound topics wait for it');
             const prepare = (signal: AbortSignal): Promise<void> => rules.load({ database, sealer, signal, onWait });
-            return new Inbound({ kafka, metrics, logger, prefix: topics.prefix, resolver, answers, prepare });
+            return new Inbound({ kafka, metrics, logger, prefix: topics.prefix, resolver, answers, tracer, prepare });
           },
         },
       ],

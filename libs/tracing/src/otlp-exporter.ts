@@ -10,7 +10,7 @@ const complainEveryMs = 60_000;
 const closeWithinMs = 2_000;
 
 /** SpanKind of OTLP. */
-const kinds: Readonly<Record<SpanKind, number>> = { internal: 1, server: 2, client: 3, producer: 4 };
+const kinds: Readonly<Record<SpanKind, number>> = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 };
 const statusError = 2;
 
 export interface OtlpOptions {

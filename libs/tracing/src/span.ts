@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-export type SpanKind = 'internal' | 'server' | 'client' | 'producer';
+export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 export type Attributes = Readonly<Record<string, string | number | boolean>>;
 
 /** Where a span hangs: W3C Trace Context, version 00. */

@@ -3,12 +3,14 @@ import type { Kafka } from 'kafkajs';
 import type { Logger } from 'pino';
 import { topicName, topics } from '#events';
 import { Answers, Resolver } from '#identity';
+import type { Tracer } from '#tracing';
 import { KafkaSink } from '../kafka/sink.js';
 import type { RelayMetrics } from '../operation/metrics.js';
 import { AcknowledgementsInbox } from './acknowledgements.js';
 import type { Inbox } from './inbox.js';
 import { InboundReader } from './inbound-reader.js';
 import { ObservationsInbox } from './observations.js';
+import { tracedInbox } from './traced-inbox.js';
 
 export interface InboundParts {
   readonly kafka: Kafka;
@@ -18,6 +20,7 @@ export interface InboundParts {
   readonly prefix: string;
   readonly resolver: Resolver;
   readonly answers: Answers;
+  readonly tracer: Tracer | null;
   /** Whatever the rules need before the first record; tried again until it succeeds. */
   readonly prepare: (signal: AbortSignal) => Promise<void>;
 }
@@ -63,17 +66,18 @@ export class Inbound {
     inbox: Inbox,
     partitionCounts: ReadonlyMap<string, number>,
   ): Promise<void> {
-    const { kafka, metrics, logger, prefix } = this.parts;
+    const { kafka, metrics, logger, prefix, tracer } = this.parts;
     const { signal } = this.stopping;
     const name = topicName(prefix, topic);
+    // With the prefix: installations that share a broker share no group.
+    const groupId = `${prefix}unionlink.${topic.name}`;
     while (!signal.aborted) {
       const reader = new InboundReader({
         kafka,
-        // With the prefix: installations that share a broker share no group.
-        groupId: `${prefix}unionlink.${topic.name}`,
+        groupId,
         topic: name,
         deadLettersTopic: topicName(prefix, topics.deadLetters),
-        inbox,
+        inbox: tracer === null ? inbox : tracedInbox(inbox, groupId, tracer),
         sink: new KafkaSink(kafka, partitionCounts),
         metrics,
         logger,

@@ -86,7 +86,7 @@ export function originOf(record: InboundRecord, cause: Origin['cause'], actor: s
   };
 }
 
-function headerText({ headers }: InboundRecord, name: string): string | null {
+export function headerText({ headers }: InboundRecord, name: string): string | null {
   const header = headers[name];
   const first = Array.isArray(header) ? header[0] : header;
   return first === undefined ? null : first.toString();
