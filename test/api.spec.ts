@@ -6,6 +6,7 @@ import { until } from './harness/until.js';
 
 /** Users a page. */
 const limit = 20;
+const pace = { timeoutMs: 60_000, intervalMs: 5 };
 
 /** What every caller may rely on, whatever the route: problems, access, idempotency, paging, the feed. */
 describe('The API', () => {
@@ -165,17 +166,19 @@ describe('The API', () => {
         string[],
         string[],
       ];
-      let pages = 0;
-      // As the pages come: some of those who go have been seen by then, and some have not.
+      let [pages, merged] = [0, 0];
+      // Neither runs ahead of the other: some of those who go have been seen by then, and some have not.
       const merging = inLanes(merges, 4, async (index) => {
-        await until(() => pages > (index * users) / merges / limit - 2);
+        await until(() => pages > (index * users) / merges / limit - 2, pace);
         const [targetUserId, sourceUserIds] = [staying[index % 20], [going[(index * 7) % merges]]];
         const { body } = ok(await acme.anyone().post('/v1/merges', { targetUserId, sourceUserIds, reason: 'spec' }));
         expect(body.results[0].outcome).toBe('merged');
+        merged += 1;
       });
       const seen: string[] = [];
       let cursor: string | null = null;
       do {
+        await until(() => merged >= (pages * limit * merges) / users / 2, pace);
         const at: string = cursor === null ? '' : `&cursor=${cursor}`;
         const page: Answer<Json> = await acme.operator.get(`/v1/users?appId=a3&limit=${limit}${at}`);
         seen.push(...ok(page).body.items.map(({ id }: Json) => id));
