@@ -253,6 +253,17 @@ describe('With every door open and traces on', () => {
     expect(new Set(within.map(({ parentSpanId }) => parentSpanId))).toEqual(new Set([taken?.spanId]));
     expect(within.map(({ name }) => name)).toEqual(expect.arrayContaining(['lock-and-load', 'apply-changes']));
     expect(traces.text()).not.toContain('oSeenAndTraced');
+    const refused = { not_json: '{', invalid_request: '{}', app_not_found: '{"appId":"nobodys","openId":"oSeen"}' };
+    await produce(
+      observations,
+      Object.values(refused).map((text) => ({ key: 'refused', value: text, headers })),
+    );
+    const failed = () =>
+      ofTrace().flatMap(({ kind, status, attributes }) =>
+        kind === 5 && status?.code === 2 ? [String(attributes['error.type'])] : [],
+      );
+    await until(() => failed().length >= 3, patience);
+    expect(failed().toSorted()).toEqual(Object.keys(refused).toSorted());
   });
 
   it('a request whose caller does not trace leaves no span, and its trace goes on all the same', async () => {

@@ -13,6 +13,8 @@ export interface ReceivedSpan {
   readonly startTimeUnixNano: string;
   readonly endTimeUnixNano: string;
   readonly attributes: Readonly<Record<string, unknown>>;
+  /** Code 2: failed. */
+  readonly status?: { readonly code: number };
 }
 
 /** A receiver of OTLP over HTTP in JSON, as far as our exporter needs one. */
