@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Message } from 'kafkajs';
+import type { Admin, Message } from 'kafkajs';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { topicName, topics } from '../../libs/events/src/index.js';
 import { services } from './services.js';
@@ -27,14 +27,19 @@ export const kafkaClient = (brokers = services.kafkaBrokers): Kafka =>
 /** A prefix nobody else has, so that specs share the broker and not the topics. */
 export const freshTopicPrefix = (): string => `t${randomBytes(5).toString('hex')}.`;
 
+/** A new partition is announced before its leader knows; only a leader that does says where it ends. */
+const untilServed = (admin: Admin, topic: string): Promise<unknown> =>
+  until(() => admin.fetchTopicOffsets(topic), { timeoutMs: 60_000 });
+
 export async function createTopic(topic: string, partitions = 3, brokers = services.kafkaBrokers): Promise<void> {
   const admin = kafkaClient(brokers).admin();
   await admin.connect();
   try {
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       topics: [{ topic, numPartitions: partitions, replicationFactor: 1 }],
     });
+    await untilServed(admin, topic);
   } finally {
     await admin.disconnect();
   }
@@ -55,8 +60,7 @@ export async function createSmallTopics(prefix: string, brokers?: string): Promi
         configEntries: [{ name: 'cleanup.policy', value: cleanupPolicy }],
       })),
     });
-    // A new partition is announced before its leader knows; only a leader that does says where it ends.
-    for (const { topic } of names) await until(() => admin.fetchTopicOffsets(topic), { timeoutMs: 60_000 });
+    for (const { topic } of names) await untilServed(admin, topic);
   } finally {
     await admin.disconnect();
   }
