@@ -51,17 +51,20 @@ function cursorReader(
     look: async () => {
       const cursor = decodeCursor(place) ?? journalStart;
       const limit = 1 + Math.floor(random() * 40);
-      const portion = await readPortion(database, {
-        cursor,
-        filter: null,
-        limit,
-        window: 1 + Math.floor(random() * 20),
-      });
+      const window = random() % 1 < 0.5 ? undefined : 1 + Math.floor(random() * 20);
+      const portion = await readPortion(database, { cursor, filter: null, limit, window });
       told.push(...toldOf(portion));
       place = encodeCursor(spoil(portion.next));
-      return !portion.isEnd;
+      // A portion of several looks ends at what was there when it began.
+      return !portion.isEnd || cursor.upto !== null;
     },
   };
+}
+
+/** So that more lies in front of it, and is wanted at once, than the short way looks at. */
+function seldomReader(database: Database, random: () => number): Reader {
+  const reader = cursorReader(database, () => 25 * random());
+  return { told: reader.told, look: () => (random() < 0.95 ? Promise.resolve(true) : reader.look()) };
 }
 
 /** As the relay reads: groups of shards at different places, which meet at what the first one saw. */
@@ -194,6 +197,7 @@ describe('A reader of the journal, beside writers that pause, overtake each othe
     Object.assign(readers, {
       one: cursorReader(database, random),
       groups: groupReader(database, random),
+      late: seldomReader(database, random),
       naive: naiveReader(database),
       forgetful: cursorReader(database, random, (cursor) => ({
         ...cursor,
@@ -237,6 +241,10 @@ describe('A reader of the journal, beside writers that pause, overtake each othe
 
   it('also when it reads shards that stand at different places', () => {
     expect({ seed, ...judged('groups') }).toEqual({ seed, ...right });
+  });
+
+  it('also when it looks so seldom that much has been written since', () => {
+    expect({ seed, ...judged('late') }).toEqual({ seed, ...right });
   });
 
   it('would miss late commits if its place were the last id', () => {

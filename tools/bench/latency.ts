@@ -31,6 +31,7 @@ export interface LatencyBenchResult {
 
 const pairs = 50;
 const loadSeconds = 20;
+const warmSeconds = 10;
 const changesPerSecond = 1_000;
 const tickMs = 10;
 const users = 5_000;
@@ -46,6 +47,7 @@ export async function benchLatency(options: LatencyBenchOptions): Promise<Latenc
     await people.make(users);
     await arrivals.follow();
     const { raw, idle } = await inTurns(people, arrivals, producer, options.prefix);
+    await underLoad(people, arrivals, warmSeconds);
     const loaded = await underLoad(people, arrivals);
     const holder = await holdSnapshot(options.databaseUrl);
     const loadedUnderSnapshot = await underLoad(people, arrivals);
@@ -84,20 +86,20 @@ async function inTurns(people: People, arrivals: Arrivals, producer: Producer, p
 }
 
 /** What is due at a moment is changed in one transaction, as the resolver gathers what comes together. */
-async function underLoad(people: People, arrivals: Arrivals) {
+async function underLoad(people: People, arrivals: Arrivals, seconds = loadSeconds) {
   const transactions: Promise<Changed[]>[] = [];
   const began = performance.now();
-  const total = loadSeconds * changesPerSecond;
+  const total = seconds * changesPerSecond;
   for (let begun = 0; begun < total; await delay(tickMs)) {
     const due = Math.min(total, Math.floor(((performance.now() - began) / 1000) * changesPerSecond));
     if (due > begun) transactions.push(people.change(due - begun));
     begun = due;
   }
   const done = (await Promise.all(transactions)).flat();
-  const seconds = (performance.now() - began) / 1000;
+  const lasted = (performance.now() - began) / 1000;
   const latencies: number[] = [];
   for (const { eventId, at } of done) latencies.push((await arrivals.of(eventId)) - at);
-  return { ...latencyOf(latencies), changesPerSecond: total / seconds };
+  return { ...latencyOf(latencies), changesPerSecond: total / lasted };
 }
 
 function latencyOf(latencies: number[]): Latency {

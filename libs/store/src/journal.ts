@@ -2,7 +2,7 @@ import type { Database } from './database.js';
 import type { Snapshot, SnapshotCursor } from './journal-cursor.js';
 import { parseSnapshot, sawAsMuch, snapshotText } from './journal-cursor.js';
 import type { PortionQuery } from './journal-sql.js';
-import { filterValue, portionSql, probeSql } from './journal-sql.js';
+import { filterValue, portionSql, tailMax, tailSql } from './journal-sql.js';
 
 /** One row of the journal as its readers need it. */
 export interface JournalRow {
@@ -38,7 +38,9 @@ interface Meta {
   readonly upto: string;
   readonly incarnation: number;
   readonly epoch: number;
-  readonly isFloorExact: boolean;
+  /** The rows are all there are, up to the limit. */
+  readonly isExact: boolean;
+  readonly newest: number | null;
 }
 
 interface Row extends Record<string, unknown> {
@@ -57,38 +59,50 @@ interface Row extends Record<string, unknown> {
 
 const windowStart = 20_000;
 const windowGrowth = 16;
+/** The newest id that any reader here has heard of. */
+let newest = 1;
 
 /**
  * The next rows of a reader, in one statement and so in one snapshot. Per user they come in version order, none is
  * passed over and none comes twice, whatever commits late (docs/architecture.md).
  *
- * The statement has no name on purpose: it is planned with the sizes and numbers of now (0.3 ms). A generic plan made
- * while the journal was small would scan all of it for ever after.
+ * Who is nearly at the end asks the short way, which is prepared: 0.4 ms instead of 4. A generic plan made while the
+ * journal was small would scan all of it for ever after, so it is made anew whenever the journal has become four times as
+ * long; and the long way has no name on purpose: it is planned with the sizes and numbers of now.
  */
 export async function readPortion(database: Database, query: PortionQuery): Promise<Portion> {
-  const { cursor, limit } = query;
-  const bound = boundOf(query);
-  const upto = cursor.upto ?? bound;
-  const idle = await probe(database, cursor, bound);
-  if (idle !== null) return idle;
-  for (let window = query.window ?? windowStart; ; window *= windowGrowth) {
+  const { cursor, filter } = query;
+  const upto = cursor.upto ?? boundOf(query);
+  const ask = async (statement: { name?: string; text: string }, window: number): Promise<Portion | null> => {
     const found = await database.query<Row>({
-      text: portionSql(query, upto !== null),
+      ...statement,
       values: [
         upto === null ? null : snapshotText(upto),
         String(cursor.seen?.xmax ?? 0),
         (cursor.seen?.running ?? []).map(String),
         cursor.after,
-        limit,
+        query.limit,
         window,
         query.types ?? null,
-        filterValue(query.filter),
+        filterValue(filter),
       ],
     });
     const [first, ...rows] = found;
     const meta = JSON.parse(first?.data ?? 'null') as Meta | null;
     if (meta === null) throw new Error('the journal answered without saying what it saw');
-    if (meta.isFloorExact) return portionOf(query, meta, rows);
+    newest = Math.max(newest, meta.newest ?? 1);
+    return meta.isExact ? portionOf(query, meta, rows) : null;
+  };
+  if (cursor.seen !== null && cursor.upto === null && query.window === undefined) {
+    const kinds = [filter === null ? 'all' : Object.keys(filter)[0], cursor.seen.running.length > 0, upto !== null];
+    const name = `journal-tail-${kinds.join('-')}-${Math.floor(Math.log2(newest) / 2)}`;
+    const tail = await ask({ name, text: tailSql(query, upto !== null) }, tailMax + 1);
+    if (tail !== null) return tail;
+  }
+  const text = portionSql(query, upto !== null);
+  for (let window = query.window ?? windowStart; ; window *= windowGrowth) {
+    const portion = await ask({ text }, window);
+    if (portion !== null) return portion;
   }
 }
 
@@ -99,22 +113,6 @@ export async function readPortion(database: Database, query: PortionQuery): Prom
 function boundOf({ cursor, upto }: PortionQuery): Snapshot | null {
   if (upto === undefined || (cursor.seen !== null && !sawAsMuch(upto, cursor.seen))) return null;
   return upto;
-}
-
-/** What an idle reader asks, ten times a second: 0.06 ms. Null: there may be something to read. */
-async function probe(database: Database, cursor: SnapshotCursor, upto: Snapshot | null): Promise<Portion | null> {
-  const { seen } = cursor;
-  if (seen === null || cursor.upto !== null) return null;
-  const rows = await database.query<{ snapshot: string; newest: string | null; incarnation: number; epoch: number }>({
-    name: 'journal-probe',
-    text: probeSql,
-    values: [seen.running.map(String)],
-  });
-  const [found] = rows;
-  if (found === undefined || (found.newest !== null && BigInt(found.newest) >= seen.xmax)) return null;
-  const { incarnation, epoch, snapshot } = found;
-  const end = upto ?? parseSnapshot(snapshot);
-  return { rows: [], next: { seen: end, upto: null, after: 0, incarnation }, upto: end, isEnd: true, epoch };
 }
 
 function portionOf({ cursor, limit }: PortionQuery, meta: Meta, rows: readonly Row[]): Portion {

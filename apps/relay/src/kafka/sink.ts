@@ -22,6 +22,7 @@ const retryMaxMs = 1_000;
 /** Longer than a send can last, with all its retries, before it is rejected. */
 export const sendMaxMs = (retries + 1) * (requestTimeoutMs + connectionTimeoutMs + retryMaxMs);
 const disconnectWithinMs = 3_000;
+const knownMax = 2_000;
 
 /** Kafka said yes to less than it was sent. */
 class SendIncomplete extends Error {
@@ -39,6 +40,7 @@ export class KafkaSink {
   private producer: Producer | null = null;
   private isSending = false;
   private readonly partitionOf = Partitioners.DefaultPartitioner();
+  private readonly knownPartitions = new Map<string, number>();
   private readonly partitionMetadata: ReadonlyMap<string, { partitionId: number; leader: number }[]>;
 
   constructor(
@@ -54,11 +56,17 @@ export class KafkaSink {
     );
   }
 
-  /** As Java computes it: murmur2 over the key. */
+  /** As Java computes it: murmur2 over the key, which is asked for up to four times in a row. */
   partition(topic: string, key: string | Buffer | null): number {
     const metadata = this.partitionMetadata.get(topic);
     if (metadata === undefined) throw new Error(`${topic} is not a topic of ours`);
-    return this.partitionOf({ topic, partitionMetadata: metadata as never, message: { key, value: null } });
+    const place = typeof key === 'string' ? `${metadata.length}/${key}` : null;
+    const known = place === null ? undefined : this.knownPartitions.get(place);
+    if (known !== undefined) return known;
+    const partition = this.partitionOf({ topic, partitionMetadata: metadata as never, message: { key, value: null } });
+    if (this.knownPartitions.size >= knownMax) this.knownPartitions.clear();
+    if (place !== null) this.knownPartitions.set(place, partition);
+    return partition;
   }
 
   /** Resolves when every record is stored by all in-sync replicas. Rejects: each may be stored, once or more, or not. */
