@@ -1,3 +1,4 @@
+import { Partitioners } from 'kafkajs';
 import { Database, examine, pickPublished, readPublishedPlaces, type Violation } from '../libs/store/src/index.js';
 import { type Acme, ok, startAcme } from './harness/acme.js';
 import { runCli } from './harness/cli.js';
@@ -167,17 +168,20 @@ describe('The doctor', () => {
     await live();
     const [stale, wrong, gone] = [await born(), await born(), await born()];
     const store = new Database({ url: acme.database.url, poolMax: 2, applicationName: 'spec' });
-    const steps = [stale, wrong, gone].map(({ id }) => ({ userId: id, version: 1 }));
-    const published = async (): Promise<number> =>
-      (await pickPublished(store, await readPublishedPlaces(store), steps)).size;
-    await until(async () => (await published()) === 3, { timeoutMs: 60_000, what: 'all to be published' });
-    await store.close();
+    const untilPublished = (people: readonly Person[], version: number): Promise<unknown> => {
+      const steps = people.map(({ id }) => ({ userId: id, version }));
+      const isPublished = async (): Promise<boolean> =>
+        (await pickPublished(store, await readPublishedPlaces(store), steps)).size === steps.length;
+      return until(isPublished, { timeoutMs: 60_000, what: 'all to be published' });
+    };
+    await untilPublished([stale, wrong, gone], 1);
     expect((await doctor()).stdout).toBe('nothing found: all of it holds\n');
-    const producer = kafkaClient().producer();
+    const producer = kafkaClient().producer({ createPartitioner: Partitioners.DefaultPartitioner });
     await producer.connect();
     const ghost = '0190a0a0-0000-7000-8000-000000000000';
+    const states = `${prefix}identity.user-states.v1`;
     await producer.send({
-      topic: `${prefix}identity.user-states.v1`,
+      topic: states,
       messages: [
         { key: stale.id, value: state(stale, 0) },
         { key: wrong.id, value: state(wrong, 1) },
@@ -199,11 +203,57 @@ describe('The doctor', () => {
       what: 'the relay to have told it again',
     });
     await producer.send({
-      topic: `${prefix}identity.user-states.v1`,
-      messages: [{ key: ghost, value: state({ ...stale, id: ghost }, 1) }],
+      topic: states,
+      messages: [
+        { key: ghost, value: state({ ...stale, id: ghost }, 1) },
+        { key: 'nobody', value: state({ ...stale, id: 'nobody' }, 1) },
+        { key: 'nobody else', value: '' },
+      ],
     });
-    await producer.disconnect();
-    expect(namedIn((await doctor()).stdout)).toMatchObject([{ rule: 'G6', ids: [ghost] }]);
+    const strangers = new Set([`G6 ${ghost}`, 'G6 nobody']);
+    const named = async (...more: string[]): Promise<Set<string>> =>
+      new Set(namedIn((await doctor(...more)).stdout).map(({ rule, ids }) => `${rule} ${ids[0]}`));
+    expect(await named('--repair')).toEqual(strangers);
     await relay.stop();
+
+    // From here on nobody asks for anything: the relay sweeps.
+    const sweeping = await startRelay({ databaseUrl: acme.database.url, env: { ...env, STATES_SWEEP_SECONDS: '1' } });
+    const admin = kafkaClient().admin();
+    await admin.connect();
+    const placeOf = async (): Promise<number> => {
+      const [group] = await admin.fetchOffsets({ groupId: `${prefix}unionlink.states-sweep`, topics: [states] });
+      return (group?.partitions ?? []).reduce((sum, { offset }) => sum + Math.max(0, Number(offset)), 0);
+    };
+    const endOf = async (): Promise<number> =>
+      (await admin.fetchTopicOffsets(states)).reduce((sum, { high }) => sum + Number(high), 0);
+    const isSwept = async (): Promise<boolean> => (await placeOf()) === (await endOf());
+    await until(isSwept, { timeoutMs: 60_000, what: 'the first sweep' });
+    const [mangled, alsoErased] = [await born(), await born()];
+    ok(await acme.operator.delete(`/v1/users/${alsoErased.id}`));
+    await merge(mangled, wrong);
+    await untilPublished([mangled, alsoErased, wrong], 2);
+    await until(isSwept, { timeoutMs: 60_000, what: 'what happened meanwhile to be swept' });
+    const before = await endOf();
+    const planted = [
+      { key: stale.id, value: state(stale, 0) },
+      { key: wrong.id, value: state(wrong, 2) },
+      { key: gone.id, value: null },
+      { key: mangled.id, value: '{"id":' },
+      { key: alsoErased.id, value: state(alsoErased, 1) },
+    ];
+    await producer.send({ topic: states, messages: planted });
+    await until(async () => (await endOf()) === before + 2 * planted.length && (await isSwept()), {
+      timeoutMs: 60_000,
+      what: 'each to be told again, once',
+    });
+    expect(await named()).toEqual(strangers);
+    // What was never committed is left for whoever restored the database to look at.
+    await producer.send({ topic: states, messages: [{ key: stale.id, value: state(stale, 7) }] });
+    await until(isSwept, { timeoutMs: 60_000, what: 'one more sweep' });
+    expect((await doctor()).stdout).toContain(`tells of version 7, which was never committed: ${stale.id}`);
+    expect(await (await fetch(`${sweeping.url}/metrics`)).text()).toContain(
+      'unionlink_relay_states_told_again_total 5',
+    );
+    await Promise.all([producer.disconnect(), admin.disconnect(), store.close(), sweeping.stop()]);
   }, 300_000);
 });

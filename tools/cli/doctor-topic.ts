@@ -1,17 +1,15 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Kafka } from 'kafkajs';
 import { pino } from 'pino';
 import { topicName, topics } from '#events';
-import type { Database, Examined, PublishedPlace, StateRecord, Violation } from '#store';
-import { pickPublished, readPublishedPlaces, readStates, readIdsOfUsers } from '#store';
+import type { Database, Examined, Violation } from '#store';
+import { pickPublished, readIdsOfUsers, readPublishedPlaces } from '#store';
 import { createKafka } from '../../apps/relay/src/kafka/client.js';
 import { readRelaySettings } from '../../apps/relay/src/settings.js';
+import type { Difference, LastRecord } from '../../apps/relay/src/states/compare-states.js';
+import { compareStates, lastRecordOf } from '../../apps/relay/src/states/compare-states.js';
 
-/** What the topic says last of a user. */
-interface LastRecord {
-  readonly version: number;
-  readonly digest: string;
-}
+export { isUserId } from '../../apps/relay/src/states/compare-states.js';
 
 const pageUsers = 500;
 const walk = 'states topic';
@@ -25,11 +23,11 @@ export async function* examineTopic(database: Database): AsyncGenerator<Examined
   const kafka = createKafka(settings, 'unionlink-doctor', pino({ level: 'silent' }));
   const places = await readPublishedPlaces(database);
   const records = await readLast(kafka, topicName(settings.kafkaTopicPrefix, topics.userStates));
-  const ids = [...records.keys()];
+  const all = [...records];
   let rows = 0;
-  for (let start = 0; start < ids.length; start += pageUsers) {
-    const page = ids.slice(start, start + pageUsers);
-    const violations = await compare(database, places, records, page);
+  for (let start = 0; start < all.length; start += pageUsers) {
+    const page = all.slice(start, start + pageUsers);
+    const violations = (await compareStates(database, places, page)).map(violationOf);
     rows += page.length;
     yield { walk, rows, violations };
   }
@@ -38,58 +36,25 @@ export async function* examineTopic(database: Database): AsyncGenerator<Examined
     const missing = page.filter((id) => !records.has(id)).map((userId) => ({ userId, version: 1 }));
     const published = missing.length === 0 ? new Set<string>() : await pickPublished(database, places, missing);
     rows += missing.length;
-    const violations = [...published].map((id) => violation('G6', 'the states topic has no record of the user', id));
+    const violations = [...published].map((id) => violation('G6', noRecord, id));
     yield { walk, rows, violations };
     after = page.at(-1) ?? after;
     if (page.length < pageUsers) return;
   }
 }
 
-async function compare(
-  database: Database,
-  places: readonly PublishedPlace[],
-  records: ReadonlyMap<string, LastRecord>,
-  page: readonly string[],
-): Promise<Violation[]> {
-  const states = new Map((await readStates(database, page, 0)).map((state) => [state.event.key, state]));
-  const violations: Violation[] = [];
-  const behind: { userId: string; version: number }[] = [];
-  for (const userId of page) {
-    const record = records.get(userId);
-    const state = states.get(userId);
-    if (record === undefined) continue;
-    if (state === undefined)
-      violations.push(violation('G6', 'the states topic tells of a user that does not exist', userId));
-    else if (record.version > versionOf(state))
-      violations.push(
-        violation('G6', `the states topic tells of version ${record.version}, which was never committed`, userId),
-      );
-    else if (record.version < versionOf(state)) behind.push({ userId, version: record.version + 1 });
-    else if (record.digest !== digestOf(state.data))
-      violations.push(violation('G5', 'the states topic shows the user otherwise than it is', userId));
-  }
-  if (behind.length === 0) return violations;
-  const published = await pickPublished(database, places, behind);
-  const stale = behind.filter(({ userId }) => published.has(userId));
-  return [
-    ...violations,
-    ...stale.map(({ userId, version }) =>
-      violation('G5', `the states topic ends before version ${version} of the user`, userId),
-    ),
-  ];
+function violationOf({ userId, kind, version }: Difference): Violation {
+  if (kind === 'unknown') return violation('G6', 'the states topic tells of a user that does not exist', userId);
+  if (kind === 'beyond')
+    return violation('G6', `the states topic tells of version ${version}, which was never committed`, userId);
+  if (kind === 'other') return violation('G5', 'the states topic shows the user otherwise than it is', userId);
+  return version < 0
+    ? violation('G6', noRecord, userId)
+    : violation('G5', `the states topic ends before version ${version + 1} of the user`, userId);
 }
 
-const versionOf = ({ event }: StateRecord): number => event.version ?? 0;
+const noRecord = 'the states topic has no record of the user';
 const violation = (rule: Violation['rule'], what: string, id: string): Violation => ({ rule, what, ids: [id] });
-
-/** What a consumer learns from a state; a field that is added later is no difference. */
-function digestOf(data: string): string {
-  const { status, mergedInto = null, createdAt = null, identities = [], unionIds = [] } = JSON.parse(data);
-  const owned = identities.map(({ appId, openId }: Record<string, string>) => `${appId}:${openId}`);
-  const keys = unionIds.map(({ openPlatformId, unionId }: Record<string, string>) => `${openPlatformId}:${unionId}`);
-  const told = JSON.stringify([status, mergedInto, createdAt, owned.toSorted(), keys.toSorted()]);
-  return createHash('sha1').update(told).digest('base64');
-}
 
 /** The last record of each key, from the beginning of the topic to where it ends now. */
 async function readLast(kafka: Kafka, topic: string): Promise<Map<string, LastRecord>> {
@@ -110,7 +75,7 @@ async function readLast(kafka: Kafka, topic: string): Promise<Map<string, LastRe
       const run = consumer.run({
         autoCommit: false,
         eachBatch: ({ batch }) => {
-          for (const { key, value } of batch.messages) keep(records, key?.toString() ?? '', value);
+          for (const { key, value } of batch.messages) records.set(key?.toString() ?? '', lastRecordOf(value));
           const end = ends.get(batch.partition);
           if (end !== undefined && BigInt(batch.lastOffset()) + 1n >= end) ends.delete(batch.partition);
           if (ends.size === 0) resolve();
@@ -126,14 +91,4 @@ async function readLast(kafka: Kafka, topic: string): Promise<Map<string, LastRe
     await admin.deleteGroups([groupId]).catch(() => undefined);
     await admin.disconnect();
   }
-}
-
-function keep(records: Map<string, LastRecord>, key: string, value: Buffer | null): void {
-  if (value === null) {
-    records.delete(key);
-    return;
-  }
-  const text = value.toString();
-  const { version } = JSON.parse(text);
-  records.set(key, { version, digest: digestOf(text) });
 }

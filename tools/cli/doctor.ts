@@ -46,9 +46,9 @@ export async function run(args: readonly string[]): Promise<number> {
     async (database) => {
       const inTables = await report(examine(database, pauseMs), ({ rule }) => advice[rule]);
       if ((process.env.KAFKA_BROKERS ?? '') === '') return inTables;
-      const { examineTopic } = await import('./doctor-topic.js');
+      const { examineTopic, isUserId } = await import('./doctor-topic.js');
       const onTopic = await report(examineTopic(database), ({ ids }) => {
-        topicUsers.push(...ids);
+        topicUsers.push(...ids.filter(isUserId));
         return topicAdvice;
       });
       return inTables + onTopic;

@@ -15,6 +15,7 @@ import { Relay } from './publish/relay.js';
 import { RelayModule } from './relay.module.js';
 import type { RelaySettings } from './settings.js';
 import { readRelaySettings } from './settings.js';
+import { StateSweep } from './states/state-sweep.js';
 
 const stopWithinMs = 10_000;
 
@@ -39,10 +40,11 @@ async function main(): Promise<void> {
   );
   const relay = app.get(Relay);
   const inbound = app.get(Inbound);
+  const sweep = app.get(StateSweep);
   const stop = async (signal: string): Promise<void> => {
     logger.info({ signal }, 'stopping');
     setTimeout(() => process.exit(1), stopWithinMs).unref();
-    await Promise.all([inbound.stop(), relay.stop()]);
+    await Promise.all([inbound.stop(), relay.stop(), sweep.stop()]);
     await app.close();
     await Promise.all([database.close(), tracer?.close()]);
     process.exit(0);
@@ -52,7 +54,9 @@ async function main(): Promise<void> {
   await app.listen(settings.port, settings.host);
   logger.info({ url: await app.getUrl(), relayId }, 'listening');
   const partitionCounts = await relay.start();
-  if (partitionCounts !== null) await inbound.start(partitionCounts);
+  if (partitionCounts === null) return;
+  sweep.start();
+  await inbound.start(partitionCounts);
 }
 
 /** Loaded where it is asked for: nobody else pays for it. */

@@ -2,6 +2,7 @@ import type { DynamicModule } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { Answers, AwaitedSettings, IdentityModule, Resolver, Sealer } from '#identity';
+import { topicName, topics as eventTopics } from '#events';
 import { Database } from '#store';
 import type { Tracer } from '#tracing';
 import { Inbound } from './inbound/inbound.js';
@@ -11,6 +12,7 @@ import { OperationController } from './operation/operation.controller.js';
 import { Readiness } from './operation/readiness.js';
 import { Relay } from './publish/relay.js';
 import type { RelaySettings } from './settings.js';
+import { StateSweep } from './states/state-sweep.js';
 
 /**
  * How long a relay that was killed keeps its shards from the others. Shorter would let go of one that merely waits for
@@ -49,6 +51,23 @@ export class RelayModule {
           useFactory: (metrics: RelayMetrics) => {
             const kafka = createKafka(settings, `unionlink-relay-${relayId}`, logger);
             return new Relay(database, kafka, metrics, logger, { relayId, topics, leaseMs, tracer });
+          },
+        },
+        {
+          provide: StateSweep,
+          inject: [RelayMetrics],
+          useFactory: (metrics: RelayMetrics) => {
+            const kafka = createKafka(settings, `unionlink-sweep-${relayId}`, logger, groupRequestTimeoutMs);
+            return new StateSweep({
+              database,
+              kafka,
+              topic: topicName(topics.prefix, eventTopics.userStates),
+              groupId: `${topics.prefix}unionlink.states-sweep`,
+              owner: relayId,
+              everyMs: settings.statesSweepSeconds * 1_000,
+              metrics,
+              logger,
+            });
           },
         },
         {

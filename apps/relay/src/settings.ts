@@ -17,6 +17,8 @@ export function readRelaySettings(env: NodeJS.ProcessEnv) {
     ...rules,
     ...tracing,
     ...kafkaReaders,
+    /** From the end of a sweep of the states topic to the next; 0: never. */
+    statesSweepSeconds: integer('STATES_SWEEP_SECONDS', { min: 0, max: 86_400, fallback: 300 }),
     port: integer('PORT', { min: 0, max: 65_535, fallback: 3001 }),
   });
 }

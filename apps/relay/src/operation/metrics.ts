@@ -10,6 +10,7 @@ export class RelayMetrics {
   readonly registry = new Registry();
   readonly sendFailures: Counter;
   readonly leases: Gauge;
+  readonly statesToldAgain: Counter;
   private readonly publishedTotal: Counter<'topic'>;
   private readonly takenTotal: Counter<'topic' | 'result'>;
   private readonly batchEvents: Histogram;
@@ -34,6 +35,11 @@ export class RelayMetrics {
     this.sendFailures = new Counter({
       name: 'unionlink_relay_failures_total',
       help: 'Batches that failed and came again',
+      registers,
+    });
+    this.statesToldAgain = new Counter({
+      name: 'unionlink_relay_states_told_again_total',
+      help: 'Users whose last record on the states topic was wrong when it was swept',
       registers,
     });
     this.leases = new Gauge({ name: 'unionlink_relay_leases', help: 'Shards of the journal held, of 16', registers });
