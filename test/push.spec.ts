@@ -1,14 +1,37 @@
-import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { type Acme, ok, startAcme } from './harness/acme.js';
 import { type Answer, type Http, http, type Json } from './harness/http.js';
 import { type App, startSandbox } from './harness/processes.js';
 import { until } from './harness/until.js';
+import {
+  enveloped,
+  eventOf,
+  pushKey,
+  pushToken,
+  refusedPushes,
+  seal,
+  seconds,
+  type Sent,
+  signedQuery,
+  unreadable,
+} from './push/rubbish.js';
 
-const signature = (...words: string[]): string => createHash('sha1').update(words.toSorted().join('')).digest('hex');
+/** Bytes that were taken of a body without an end until it was answered or hung up on, `max` at most. */
+async function sendWithoutEnd(url: string, max: number): Promise<number> {
+  const sending = request(url, { method: 'POST', headers: { 'content-type': 'text/xml' } });
+  const over = new AbortController();
+  for (const event of ['response', 'error', 'close']) sending.on(event, () => over.abort());
+  let sent = 0;
+  const chunk = Buffer.alloc(65_536, '<');
+  for (; sent < max && !over.signal.aborted; sent += chunk.length)
+    if (!sending.write(chunk)) await once(sending, 'drain', { signal: over.signal }).catch(() => undefined);
+  sending.destroy();
+  return sent;
+}
 
 /** WeChat's own posts, through a WeChat with WeChat's manners, over two API processes. */
 describe('What WeChat pushes', () => {
-  const aesKey = 'abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG';
   let sandbox: App;
   let wechat: Http;
   let acme: Acme;
@@ -21,15 +44,22 @@ describe('What WeChat pushes', () => {
     acme = await startAcme({ apis: 2, env: { WECHAT_BASE_URL: sandbox.url } });
     await put('service', 'service_account', 'safe', 'xml');
     await put('game', 'mini_program', 'safe', 'json');
-    await put('plain', 'service_account', 'plain', 'xml');
+    await put('plain', 'service_account', 'plain', 'xml', pushToken);
+    await put('rubbish', 'service_account', 'safe', 'xml', pushToken);
   });
   afterAll(async () => {
     await acme.stop();
     await sandbox.stop();
   });
 
-  async function put(appId: string, kind: string, mode: string, format: string): Promise<void> {
-    const push = { token: `token-of-${appId}`, encodingAesKey: aesKey, mode };
+  async function put(
+    appId: string,
+    kind: string,
+    mode: string,
+    format: string,
+    token = `token-of-${appId}`,
+  ): Promise<void> {
+    const push = { token, encodingAesKey: pushKey, mode };
     const url = `${acme.apis[0]?.url}/v1/wechat/push/${appId}`;
     const app = { kind, secret: `secret-of-${appId}`, openPlatform: 'op1', push: { ...push, url, format } };
     const registered = { kind, name: appId, openPlatformId: 'op1', appSecret: `secret-of-${appId}`, push };
@@ -90,90 +120,147 @@ describe('What WeChat pushes', () => {
     await until(async () => (await acme.user(user.id)).status === 410, { timeoutMs: 10_000 });
   });
 
-  it('refuses what is forged, stale, foreign or unknown, and stores nothing of it', async () => {
-    const before = await acme.database.query('SELECT count(*) FROM push');
-    const now = String(Math.floor(Date.now() / 1000));
-    const body = '<xml><ToUserName>x</ToUserName><Encrypt>AAAA</Encrypt></xml>';
-    const post = (appId: string, query: Record<string, string>): Promise<Answer<Json>> =>
-      acme.operator.as(undefined).post(`/v1/wechat/push/${appId}?${new URLSearchParams(query).toString()}`, body, {
-        headers: { 'content-type': 'text/xml' },
-      });
-    const good = {
-      timestamp: now,
-      nonce: 'n',
-      signature: signature('token-of-service', now, 'n'),
-      encrypt_type: 'aes',
-    };
-    for (const query of [
-      {},
-      { ...good, msg_signature: 'beef' },
-      good,
-      { ...good, msg_signature: signature('token-of-service', now, 'n', 'AAAA') },
-      { ...good, timestamp: '1000000000', msg_signature: signature('token-of-service', '1000000000', 'n', 'AAAA') },
-    ]) {
-      const answer = await post('service', query);
-      expect([answer.status, answer.body.code]).toEqual([403, 'push_signature_invalid']);
+  /** Everything a push may leave behind. */
+  const stored = async (): Promise<Json> => {
+    const counts = ['push', 'identity', 'users', 'journal', 'subscription', 'follower_lookup'].map(
+      (table) => `(SELECT count(*)::int FROM ${table}) AS ${table}`,
+    );
+    return (await acme.database.query(`SELECT ${counts.join(', ')}`))[0];
+  };
+  const post = async (appId: string, { query, body, contentType }: Sent): Promise<Answer<Json>> => {
+    const headers = { 'content-type': contentType ?? 'text/xml' };
+    return acme.anyone().as(undefined).post(`/v1/wechat/push/${appId}?${query}`, body, { headers });
+  };
+
+  const asked = (query: string): Promise<Answer<Json>> =>
+    acme.anyone().as(undefined).get(`/v1/wechat/push/plain?${query}`);
+  const pushed = async (message: object): Promise<void> => {
+    const { body } = ok(await wechat.post('/_control/push', { appId: 'game', message }));
+    expect(body.pushes).toMatchObject([{ status: 'delivered', lastAnswer: 'success' }]);
+  };
+
+  it('refuses what is forged, replayed, bent or foreign, says why, and stores nothing of it', async () => {
+    const before = await stored();
+    for (const [what, reason, sent] of refusedPushes('rubbish')) {
+      const { status, body } = await post('rubbish', sent);
+      expect([what, status, body.code, body.reason]).toEqual([what, 403, 'push_signature_invalid', reason]);
     }
-    expect((await post('nowhere', good)).status).toBe(404);
-    expect((await post('a1', good)).status).toBe(404);
-    expect(await acme.database.query('SELECT count(*) FROM push')).toEqual(before);
+    const good = { query: signedQuery(), body: eventOf('oForged') };
+    for (const appId of ['nowhere', 'a1', '__proto__', "a'--"]) expect((await post(appId, good)).status).toBe(404);
+    for (const query of [good.query.slice(0, -1), good.query.replace(/signature=[^&]*/, 'signature=')])
+      expect((await post('plain', { ...good, query })).status).toBe(403);
+    const tooLarge = await post('plain', { ...good, body: Buffer.alloc(64 * 1024 + 1, '<') });
+    expect([tooLarge.status, tooLarge.body.code]).toEqual([413, 'payload_too_large']);
+    expect(await stored()).toEqual(before);
+  });
+
+  it('cuts off a body without an end, and holds no more of what waits than it may', async () => {
+    const url = `${acme.apis[0]?.url}/v1/wechat/push/plain?${signedQuery()}`;
+    expect(await sendWithoutEnd(url, 16 * 1024 * 1024)).toBeLessThan(16 * 1024 * 1024);
+    const before = await stored();
+    await acme.database.query('BEGIN; LOCK TABLE push');
+    const large = Array.from({ length: 400 }, (_, i) =>
+      fetch(url, { method: 'POST', body: `${i}${'<'.repeat(60_000)}` }).then(({ status }) => status),
+    );
+    const first = await Promise.race(large);
+    await acme.database.query('COMMIT');
+    const statuses = await Promise.all(large);
+    expect(first).toBe(503);
+    const taken = statuses.filter((status) => status === 200).length;
+    expect(taken).toBeGreaterThan(200);
+    expect(statuses.filter((status) => status === 503)).toHaveLength(400 - taken);
+    expect(await stored()).toEqual({ ...before, push: before.push + taken });
+    await acme.database.query(`DELETE FROM push WHERE app_id = 'plain'`);
   });
 
   it('proves that the URL is ours, and to nobody who cannot sign', async () => {
-    const now = String(Math.floor(Date.now() / 1000));
-    const asked = (sign: string): Promise<Answer<Json>> =>
-      acme.operator
-        .as(undefined)
-        .get(`/v1/wechat/push/plain?signature=${sign}&timestamp=${now}&nonce=n&echostr=4375120948345356249`);
-    const answer = await fetch(
-      `${acme.apis[0]?.url}/v1/wechat/push/plain?signature=${signature('token-of-plain', now, 'n')}&timestamp=${now}&nonce=n&echostr=4375120948345356249`,
-    );
-    expect([answer.status, await answer.text()]).toEqual([200, '4375120948345356249']);
-    expect((await asked('beef')).status).toBe(403);
+    const query = `${signedQuery()}&echostr=4375120948345356249`;
+    const answer = await asked(query);
+    expect([answer.status, answer.body]).toEqual([200, '4375120948345356249']);
+    expect(answer.headers.get('content-type')).toMatch(/^text\/plain/);
+    const bad = ['signature=beef&', 'nonce=m&', 'echostr=1&', 'signature=&', 'timestamp=1000000000&'];
+    for (const more of bad) expect([more, (await asked(more + query)).status]).toEqual([more, 403]);
+    for (const changed of [query.replace(/signature=./, 'signature='), signedQuery(), query.replace(/=\d+$/, '=<b>')])
+      expect([changed, (await asked(changed)).status]).toEqual([changed, 403]);
   });
 
-  it('answers success for what WeChat signed and nobody can read, and keeps that it came', async () => {
-    const now = String(Math.floor(Date.now() / 1000));
-    const query = new URLSearchParams({ timestamp: now, nonce: 'n', signature: signature('token-of-plain', now, 'n') });
-    for (const body of ['{"half":', '<xml><a><b></a></xml>', '<!DOCTYPE x [<!ENTITY a "b">]><xml>&a;</xml>']) {
-      const answer = await fetch(`${acme.apis[0]?.url}/v1/wechat/push/plain?${query.toString()}`, {
-        method: 'POST',
-        body,
-      });
-      expect([body, answer.status, await answer.text()]).toEqual([body, 200, 'success']);
+  it('answers success for what WeChat signed and nobody can read, keeps that it came, and shows it', async () => {
+    const before = await stored();
+    for (const [what, , body] of unreadable) {
+      // As WeChat repeats what it thinks unanswered.
+      for (const sent of [enveloped(seal(body, 'rubbish')), enveloped(seal(body, 'rubbish'))]) {
+        const answer = await post('rubbish', sent);
+        expect([what, answer.status, answer.body]).toEqual([what, 200, 'success']);
+      }
+      const plain = await post('plain', { query: signedQuery(), body });
+      expect([what, plain.status, plain.body]).toEqual([what, 200, 'success']);
     }
-    const parked = await acme.database.query(`SELECT status FROM push WHERE app_id = 'plain' AND status = 'parked'`);
-    expect(parked).toHaveLength(3);
+    const sizes = unreadable.map(([, reason, body]) => `${reason}, ${Buffer.from(body).length} bytes`);
+    for (const appId of ['rubbish', 'plain']) {
+      const sql = `SELECT status, message, reason FROM push WHERE app_id = $1 ORDER BY id`;
+      expect(await acme.database.query(sql, [appId])).toEqual(
+        sizes.map((reason) => ({ status: 'parked', message: null, reason })),
+      );
+    }
+    expect(await stored()).toEqual({ ...before, push: before.push + 2 * sizes.length });
+    const shown = async (): Promise<boolean> =>
+      new RegExp(`^unionlink_parked_pushes ${2 * sizes.length}$`, 'm').test((await acme.operator.get('/metrics')).body);
+    await until(shown, { timeoutMs: 30_000, what: 'the parked pushes as a number' });
+  });
+
+  it('is the same by whatever way its path is written', async () => {
+    const url = `${acme.apis[0]?.url}/v1/wechat/%70ush/plain?${signedQuery()}`;
+    const answer = await fetch(url, { method: 'POST', body: eventOf('oByAnotherPath') });
+    expect([answer.status, await answer.text()]).toEqual([200, 'success']);
+    await until(async () => (await ownerOf('plain', 'oByAnotherPath')).status === 200, { timeoutMs: 10_000 });
+  });
+
+  it('makes known who did something, and nobody where WeChat tells the app about itself', async () => {
+    const own = 'oWechatItself';
+    for (const Event of ['wxa_punish_event', 'weapp_audit_success', 'naming_verify_success', 'never_heard_of'])
+      await pushed({ FromUserName: own, Event, appid: 'game', detail: { reasons: ['one', 'two'] } });
+    await pushed({ FromUserName: 'oWriter', MsgType: 'text', Content: 'a private word', MsgId: '7' });
+    await pushed({ FromUserName: 'oClicker', Event: 'CLICK', EventKey: 'menu-1' });
+    await pushed({ FromUserName: 'oHolder', Event: 'user_get_card', UnionId: 'uHolder' });
+    for (const openId of ['oWriter', 'oClicker', 'oHolder'])
+      await until(async () => (await ownerOf('game', openId)).status === 200, { timeoutMs: 10_000 });
+    expect((await acme.resolved('a1', 'oHolderElsewhere', 'uHolder')).user).toMatchObject({
+      id: (await ownerOf('game', 'oHolder')).body.user.id,
+    });
+    const waits = `SELECT 1 FROM push WHERE status = 'waiting'`;
+    await until(async () => (await acme.database.query(waits)).length === 0, { timeoutMs: 10_000 });
+    expect((await ownerOf('game', own)).status).toBe(404);
+    expect(await acme.database.query(`SELECT 1 FROM push p WHERE p::text LIKE '%private word%'`)).toEqual([]);
+  });
+
+  it('takes no time of the future for the newest for ever', async () => {
+    for (const createTime of ['99999999999', seconds()])
+      ok(await post('plain', { query: signedQuery(), body: eventOf('oEarly', 'subscribe', createTime) }));
+    await until(async () => (await noticesOf('oEarly')).length > 0, { timeoutMs: 10_000 });
+    const newest = await acme.database.query(
+      `SELECT changed_at < clock_timestamp() + interval '11 minutes' AS near FROM subscription WHERE open_id = 'oEarly'`,
+    );
+    expect(newest).toEqual([{ near: true }]);
   });
 
   it('handles each push once, however often and by whichever process it comes', async () => {
     const openId = `oRepeated${person()}`;
-    const post = async (event: string, at: number): Promise<void> => {
-      const now = String(Math.floor(Date.now() / 1000));
-      const query = new URLSearchParams({
-        timestamp: now,
-        nonce: 'n',
-        signature: signature('token-of-plain', now, 'n'),
-      });
-      const body = `<xml><ToUserName><![CDATA[gh_1]]></ToUserName><FromUserName><![CDATA[${openId}]]></FromUserName><CreateTime>${at}</CreateTime><MsgType><![CDATA[event]]></MsgType><Event><![CDATA[${event}]]></Event><EventKey><![CDATA[]]></EventKey></xml>`;
-      const url = acme.apis[next % 2]?.url ?? '';
-      next += 1;
-      expect((await fetch(`${url}/v1/wechat/push/plain?${query.toString()}`, { method: 'POST', body })).status).toBe(
-        200,
-      );
+    const happens = async (event: string, at: string): Promise<void> => {
+      ok(await post('plain', { query: signedQuery(), body: eventOf(openId, event, at) }));
     };
-    const now = Math.floor(Date.now() / 1000);
-    await Promise.all(Array.from({ length: 20 }, () => post('subscribe', now - 20)));
+    const countOf = `SELECT count(*)::int AS n FROM push WHERE app_id = 'plain' AND status <> 'parked'`;
+    const [before] = await acme.database.query<{ n: number }>(countOf);
+    const at = seconds(-20);
+    await Promise.all(Array.from({ length: 20 }, () => happens('subscribe', at)));
     await until(async () => (await noticesOf(openId)).length > 0, { timeoutMs: 10_000 });
     // Older than what is known: WeChat's time decides, not the arrival.
-    await post('unsubscribe', now - 30);
-    await post('unsubscribe', now - 10);
+    await happens('unsubscribe', seconds(-30));
+    await happens('unsubscribe', seconds(-10));
     await until(async () => (await noticesOf(openId)).length > 1, { timeoutMs: 10_000 });
     expect(await noticesOf(openId)).toEqual([
       ['SubscriptionChanged', true],
       ['SubscriptionChanged', false],
     ]);
-    const stored = await acme.database.query(`SELECT 1 FROM push WHERE app_id = 'plain' AND status <> 'parked'`);
-    expect(stored).toHaveLength(3);
+    expect(await acme.database.query(countOf)).toEqual([{ n: (before?.n ?? 0) + 3 }]);
   });
 });

@@ -17,7 +17,7 @@ import type { Metrics } from './operation/metrics.js';
 import { serveOpenApi } from './operation/openapi.js';
 import { traceRequests } from './operation/request-spans.js';
 import { ProblemFilter, problemOf } from './problem/problem.filter.js';
-import { pushContentTypeHeader } from './push/push.controller.js';
+import { pushContentTypeHeader, pushRoute } from './push/push.controller.js';
 import type { ApiSettings } from './settings.js';
 
 const bodyMaxBytes = 1024 * 1024;
@@ -82,7 +82,8 @@ function takePushesAsBytes(adapter: FastifyAdapter): void {
     done(null, body),
   );
   fastify.addHook('onRequest', (request, _reply, done) => {
-    if (request.method === 'POST' && request.url.startsWith('/v1/wechat/push/')) {
+    // The route, not the URL: that may be written in other ways, such as /v1/wechat/%70ush/.
+    if (request.method === 'POST' && request.routeOptions.url === pushRoute) {
       request.headers[pushContentTypeHeader] = request.headers['content-type'] ?? '';
       request.headers['content-type'] = asPush;
     }

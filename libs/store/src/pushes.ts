@@ -86,6 +86,19 @@ export async function failPush(database: Database, id: number, reason: string, a
   });
 }
 
+/** Counted up to here: a month of garbage must not make every look expensive. */
+const parkedCountMax = 10_000;
+
+/** How many pushes nobody could read or handle, up to `parkedCountMax`. */
+export async function countParkedPushes(database: Database): Promise<number> {
+  const [row] = await database.query<{ n: number }>({
+    name: 'count-parked-pushes',
+    text: `SELECT count(*) AS n FROM (SELECT 1 FROM push WHERE status = 'parked' LIMIT $1) x`,
+    values: [parkedCountMax],
+  });
+  return row?.n ?? 0;
+}
+
 /** Sets who follows, unless something newer is known. Answers the openIds for which that changed anything. */
 export async function setSubscriptions(
   transaction: Transaction,

@@ -28,6 +28,6 @@ export { decryptPush, encryptPush, isEncodingAesKey, signPush } from './crypto/p
 export type { Decrypted, PushKey } from './crypto/push-crypto.js';
 export { pushBodyMaxBytes, pushWindowMs, readPush, verifyUrl } from './push/read-push.js';
 export type { PushQuery, PushRefusal, PushRequest, PushSettings, ReceivedPush, UrlCheck } from './push/read-push.js';
-export { dedupeKeyOf, readPushMessage } from './push/push-message.js';
+export { dedupeKeyOf, isByPerson, readPushMessage } from './push/push-message.js';
 export type { DedupeFacts, PushMessage, PushReading } from './push/push-message.js';
 export type { PushFields, PushValue, UnreadableReason } from './push/push-fields.js';

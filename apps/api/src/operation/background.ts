@@ -63,7 +63,11 @@ export class Background implements OnApplicationShutdown {
       { name: 'sealing of the journal', everyMs: 1_000, run: () => seals.run() },
       { name: 'end of merges that nobody answered', everyMs: 1_000, run: () => silent.run() },
       { name: 'telling of overdue answers', everyMs: 1_000, run: () => overdue.tell() },
-      { name: 'count of what waits for somebody', everyMs: 5_000, run: () => count(overdue, conflicts, metrics) },
+      {
+        name: 'count of what waits for somebody',
+        everyMs: 5_000,
+        run: () => count(overdue, conflicts, pushes, metrics),
+      },
       // It rests nineteen times as long as it looked.
       { name: 'watch of bindings', everyMs: 2_000, run: () => bindings.run() },
       { name: 'imports', everyMs: 250, run: () => imports.run() },
@@ -114,8 +118,14 @@ export class Background implements OnApplicationShutdown {
   }
 }
 
-async function count(overdue: OverdueAnswers, conflicts: Conflicts, metrics: Metrics): Promise<number> {
+async function count(
+  overdue: OverdueAnswers,
+  conflicts: Conflicts,
+  pushes: PushWorker,
+  metrics: Metrics,
+): Promise<number> {
   metrics.overdueAcknowledgements.set(await overdue.count());
   metrics.openConflicts.set(await conflicts.countOpen());
+  metrics.parkedPushes.set(await pushes.countParked());
   return 0;
 }

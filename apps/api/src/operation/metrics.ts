@@ -12,8 +12,9 @@ export class Metrics implements Tally {
   private readonly steps: Counter<'type'>;
   /** Every replica shows the same number: take the maximum, not the sum. */
   readonly overdueAcknowledgements: Gauge;
-  /** Also the same on every replica. */
+  /** Also the same on every replica, as the next one. */
   readonly openConflicts: Gauge;
+  readonly parkedPushes: Gauge;
   private readonly wechatCalls: Histogram<'endpoint' | 'errcode'>;
 
   constructor() {
@@ -40,6 +41,11 @@ export class Metrics implements Tally {
     this.openConflicts = new Gauge({
       name: 'unionlink_open_conflicts',
       help: 'Conflicts that wait for a decision',
+      registers: [this.registry],
+    });
+    this.parkedPushes = new Gauge({
+      name: 'unionlink_parked_pushes',
+      help: 'Pushes of WeChat that could not be read or handled; kept for 30 days, counted up to 10000',
       registers: [this.registry],
     });
     this.overdueAcknowledgements = new Gauge({

@@ -6,12 +6,13 @@ import type { PushQuery } from '#wechat';
 import { Needs } from '../access/authentication.guard.js';
 import { Refuses } from '../problem/refuses.decorator.js';
 
+export const pushRoute = '/v1/wechat/push/:appId';
 /** Where the server keeps the Content-Type that WeChat sent: the body is taken as bytes whatever it says. */
 export const pushContentTypeHeader = 'x-wechat-push-content-type';
 
 /** WeChat's message push. No bearer: WeChat's own signature says who it is. */
 @ApiTags('WeChat push')
-@Controller('v1/wechat/push/:appId')
+@Controller(pushRoute)
 @Needs('public')
 export class PushController {
   constructor(private readonly pushes: Pushes) {}

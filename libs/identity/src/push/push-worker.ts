@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { Transaction, WaitingPush } from '#store';
 import {
+  countParkedPushes,
   Database,
   failPush,
   holdDuty,
@@ -13,6 +14,7 @@ import {
   sweepPushes,
   takePushes,
 } from '#store';
+import { isByPerson } from '#wechat';
 import { v7 } from 'uuid';
 import { Fingerprints } from '../access/fingerprints.js';
 import { Changes } from '../change/changes.js';
@@ -67,6 +69,11 @@ export class PushWorker {
     }
   }
 
+  /** How many nobody could read or handle. */
+  countParked(): Promise<number> {
+    return countParkedPushes(this.database);
+  }
+
   sweep(): Promise<number> {
     return sweepPushes(this.database, keptDays);
   }
@@ -93,7 +100,8 @@ export class PushWorker {
 
   /** Everybody who did something is known from then on; who left or cancelled is not made anew by that. */
   private async observe(pushes: readonly WaitingPush[]): Promise<void> {
-    const seen = pushes.filter(({ message }) => !departures.has(message.event ?? ''));
+    const seen = pushes.filter(({ message }) => isByPerson(message) && !departures.has(message.event ?? ''));
+    if (seen.length === 0) return;
     const asker = { ...origin, entityId: null };
     await this.resolver.resolve(
       seen.map(({ app_id, message }) => ({

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { StoredPush } from '#store';
 import { Database, storePushes } from '#store';
 import type { PushQuery } from '#wechat';
-import { readPush, verifyUrl } from '#wechat';
+import { pushWindowMs, readPush, verifyUrl } from '#wechat';
 import { Refusal } from '../problem.js';
 import type { AppPushSettings } from '../registry/registry.js';
 import { Registry } from '../registry/registry.js';
@@ -29,6 +29,8 @@ const lanes = 2;
 const spacingMs = 20;
 /** At 2,000 a second two seconds' worth: what waits longer, WeChat has given up by the time it is answered. */
 const waitingMax = 4_000;
+/** Real ones have one or two KB; what nobody has verified yet may have 64. */
+const waitingBytesMax = 16 * 1024 * 1024;
 
 /**
  * The door for WeChat's own posts: who sent it is checked, it is stored, and handled afterwards. What arrives together
@@ -37,6 +39,7 @@ const waitingMax = 4_000;
 @Injectable()
 export class Pushes {
   private readonly line: WaitingLine<Asked>;
+  private waitingBytes = 0;
   private second = 0;
   private inSecond = 0;
   private inSecondBefore = 0;
@@ -65,9 +68,14 @@ export class Pushes {
 
   /** Answers once the push is stored. What WeChat sent and nobody can read is kept as parked, and is no refusal. */
   receive(push: ArrivedPush): Promise<void> {
-    if (this.line.length >= waitingMax) throw new Refusal('unavailable', 'too many pushes are waiting');
+    const bytes = push.body.byteLength;
+    if (this.line.length >= waitingMax || this.waitingBytes + bytes > waitingBytesMax)
+      throw new Refusal('unavailable', 'too many pushes are waiting');
     this.count();
-    return new Promise((answer, fail) => this.line.push({ push, answer, fail }));
+    this.waitingBytes += bytes;
+    return new Promise<void>((answer, fail) => this.line.push({ push, answer, fail })).finally(() => {
+      this.waitingBytes -= bytes;
+    });
   }
 
   /** How many arrived here in the last full second. */
@@ -119,7 +127,8 @@ function read({ appId, query, contentType, body }: ArrivedPush, found: AppPushSe
     return { appId, entityId, dedupeKey, message: null, reason };
   }
   const { event, openId, unionId, revokeInfo, createTimeSeconds, dedupeKey } = received.message;
-  const createdAt = new Date(createTimeSeconds * 1000).toISOString();
+  // One from the far future would count as the newest for ever.
+  const createdAt = new Date(Math.min(createTimeSeconds * 1000, Date.now() + pushWindowMs)).toISOString();
   const message = { event, openId, unionId, revokeInfo, createdAt };
   return { appId, entityId, dedupeKey: digestOf(dedupeKey), message, reason: null };
 }

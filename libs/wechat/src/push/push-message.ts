@@ -12,14 +12,51 @@ const authorisationEvents: ReadonlySet<string> = new Set([
   'user_authorization_cancellation',
 ]);
 
-/** One message or event that WeChat pushed about a person. */
+/** What people do. Events about the app come from an account of WeChat's own, whose id looks like anybody's. */
+const personalEvents: ReadonlySet<string> = new Set([
+  ...authorisationEvents,
+  'subscribe',
+  'unsubscribe',
+  'scan',
+  'click',
+  'view',
+  'view_miniprogram',
+  'location',
+  'location_select',
+  'scancode_push',
+  'scancode_waitmsg',
+  'pic_sysphoto',
+  'pic_photo_or_album',
+  'pic_weixin',
+  'user_enter_tempsession',
+  'user_get_card',
+  'user_del_card',
+  'user_consume_card',
+  'user_gifting_card',
+  'user_view_card',
+  'user_pay_from_pay_cell',
+  'user_enter_session_from_card',
+  'submit_membercard_user_info',
+  'subscribe_msg_popup_event',
+  'subscribe_msg_change_event',
+]);
+
+/**
+ * False where `openId` may be WeChat itself, as in notices that a version was audited or the app punished. WeChat invents
+ * events as it likes: of one that is not known here, only a unionId shows that it is about a person.
+ */
+export function isByPerson({ event, unionId }: Pick<PushMessage, 'event' | 'unionId'>): boolean {
+  return event === null || unionId !== null || personalEvents.has(event);
+}
+
+/** One message or event that WeChat pushed. */
 export interface PushMessage {
   readonly appId: string;
   /** Lower case: WeChat prints `Event` and `event`. */
   readonly msgType: string;
   /** Lower case: `subscribe`, `scan`, `user_authorization_revoke`; null for a message. */
   readonly event: string | null;
-  /** The person: OpenID for authorisation events, else FromUserName. */
+  /** The person: OpenID for authorisation events, else FromUserName, which is not always one: see `isByPerson`. */
   readonly openId: string;
   /** Some events bring it along, under either spelling. */
   readonly unionId: string | null;
