@@ -160,12 +160,13 @@ describe('What WeChat pushes', () => {
     const before = await stored();
     await acme.database.query('BEGIN; LOCK TABLE push');
     const large = Array.from({ length: 400 }, (_, i) =>
-      fetch(url, { method: 'POST', body: `${i}${'<'.repeat(60_000)}` }).then(({ status }) => status),
+      fetch(url, { method: 'POST', body: `${i}${'<'.repeat(60_000)}` }),
     );
     const first = await Promise.race(large);
     await acme.database.query('COMMIT');
-    const statuses = await Promise.all(large);
-    expect(first).toBe(503);
+    const statuses = (await Promise.all(large)).map(({ status }) => status);
+    expect([first.status, first.headers.get('retry-after')]).toEqual([503, '2']);
+    expect(await first.json()).toMatchObject({ code: 'unavailable', detail: 'too many pushes are waiting' });
     const taken = statuses.filter((status) => status === 200).length;
     expect(taken).toBeGreaterThan(200);
     expect(statuses.filter((status) => status === 503)).toHaveLength(400 - taken);

@@ -37,8 +37,6 @@ const personalEvents: ReadonlySet<string> = new Set([
   'user_pay_from_pay_cell',
   'user_enter_session_from_card',
   'submit_membercard_user_info',
-  'subscribe_msg_popup_event',
-  'subscribe_msg_change_event',
 ]);
 
 /**
