@@ -66,6 +66,7 @@ describe('With every door open and traces on', () => {
       ['shop', 'mini_program', 'safe', 'json'],
       ['service', 'service_account', 'compatible', 'xml'],
       ['site', 'website_app', 'plain', 'json'],
+      ['phone', 'mobile_app', 'safe', 'json'],
     ] as const)
       await put(appId, kind, mode, format);
   });
@@ -113,6 +114,7 @@ describe('With every door open and traces on', () => {
       ['mini-program', 'shop'],
       ['oauth', 'service'],
       ['oauth', 'site'],
+      ['oauth', 'phone'],
     ] as const) {
       expect((await login(route, appId)).status).toBe(200);
       for (const unknown of ['made up', secret('code')]) await post(`/v1/logins/${route}`, { appId, code: unknown });
@@ -130,18 +132,23 @@ describe('With every door open and traces on', () => {
 
   async function everyFailure(): Promise<void> {
     const endpoints = [
-      ['/sns/jscode2session', () => login('mini-program', 'shop')],
-      ['/sns/oauth2/access_token', () => login('oauth', 'service')],
-      ['/sns/userinfo', () => login('oauth', 'site')],
-      ['/wxa/getpaidunionid', () => post('/v1/apps/shop/paid-union-id', { openId: 'oNobody', transactionId: 't' })],
+      ['shop', '/sns/jscode2session', () => login('mini-program', 'shop')],
+      ['service', '/sns/oauth2/access_token', () => login('oauth', 'service')],
+      ['phone', '/sns/oauth2/access_token', () => login('oauth', 'phone')],
+      ['site', '/sns/userinfo', () => login('oauth', 'site')],
+      [
+        'shop',
+        '/wxa/getpaidunionid',
+        () => post('/v1/apps/shop/paid-union-id', { openId: 'oNobody', transactionId: 't' }),
+      ],
     ] as const;
-    for (const [endpoint, call] of endpoints) {
+    for (const [appId, endpoint, call] of endpoints) {
       for (const kind of ['http', 'html', 'empty', 'reset', 'lost-answer']) {
-        await fault(endpoint, { kind });
+        await fault(endpoint, { appId, kind });
         await call();
       }
       for (const errcode of [40029, 40163, 40001, 42001, 40164]) {
-        await fault(endpoint, { kind: 'errcode', errcode });
+        await fault(endpoint, { appId, kind: 'errcode', errcode });
         await call();
       }
     }
@@ -149,7 +156,7 @@ describe('With every door open and traces on', () => {
 
   async function everyPush(): Promise<void> {
     for (const what of ['revoke', 'modify-profile', 'cancel'])
-      for (const appId of ['shop', 'service', 'site'])
+      for (const appId of ['shop', 'service', 'site', 'phone'])
         ok(await wechat.post(`/_control/${what}`, { person: `person-${what}`, appId }));
     for (const what of ['follow', 'unfollow'])
       ok(await wechat.post(`/_control/${what}`, { person: 'fan', appId: 'service' }));
