@@ -74,6 +74,11 @@ const rows: readonly (readonly [number, keyof typeof prepared, Reaction, number]
   [87007, 'app_token', 'session_stale', 1],
   [87009, 'app_token', 'session_stale', 1],
   [89300, 'app_token', 'no_such_order', 1],
+  // Those of single calls.
+  [40002, 'app_secret', 'our_bug', 1],
+  [48006, 'app_token', 'throttled', 1],
+  [63178, 'app_token', 'configuration', 1],
+  [63183, 'app_token', 'our_bug', 1],
 ];
 
 describe('an errcode from WeChat', () => {
