@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { topicName, topics } from '../libs/events/src/index.js';
 import { Database, readNextUnits, takeImportLines } from '../libs/store/src/index.js';
 import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
+import { runCli } from './harness/cli.js';
 import { codesOf, importsOf } from './harness/imports.js';
 import { inLanes } from './harness/lanes.js';
 import { createSmallTopics, freshTopicPrefix, readTopic } from './harness/kafka.js';
@@ -16,6 +17,8 @@ interface Person {
   readonly texts: readonly string[];
 }
 
+/** Of what was written about others. */
+const left = (what: string): string => `${what}: not erased, nor xerasedx; erased, abcd`;
 const stale = (line: number): unknown => [line, 'observation_stale'];
 
 describe('Erasing many people', () => {
@@ -130,6 +133,86 @@ describe('Erasing many people', () => {
     },
     shortOrWhole(300_000, 1_800_000),
   );
+
+  it('takes their ids out of whatever was written about others, and leaves the rest of it', async () => {
+    const [openId, unionId] = ['oGossip-wertyuiopasdfgh', 'uGossip-wertyuiopasdfgh'];
+    const { user } = await acme.resolved('a1', openId, unionId);
+    const short = await acme.resolved('a2', 'abc', unionId);
+    expect(short.user.id).toBe(user.id);
+    const others: string[] = [];
+    for (let n = 0; n < 5; n += 1) others.push((await acme.resolved('a3', `oOther-${n}-zxcvbnm`)).user.id);
+    const [a = '', b = '', c = '', d = '', e = ''] = others;
+    const about = (what: string): string => `${what}: not ${openId}, nor x${unionId}x; abc, abcd`;
+    const wish = { targetUserId: a, sourceUserIds: [b], reason: about('merge') };
+    const { body } = ok(await acme.anyone().post('/v1/merges', wish));
+    const { mergeId } = body.results[0];
+    ok(await acme.anyone().post(`/v1/merges/${mergeId}/revert`, { reason: about('revert') }));
+    ok(await acme.anyone().put('/v1/separations', { userIds: [c, d], reason: about('apart') }));
+    ok(
+      await acme.anyone().post('/v1/identities', { appId: 'a4', openId: 'oLinked', userId: c, reason: about('link') }),
+    );
+    await acme.resolved('a1', 'oOther-5', 'uOther-5');
+    const { conflictId } = await acme.resolved('a1', 'oOther-5', 'uOther-6');
+    const decided = { decision: 'keep', reason: about('conflict') };
+    ok(await acme.anyone().post(`/v1/conflicts/${conflictId}/resolve`, decided));
+    const gone = await acme
+      .anyone()
+      .delete<{ erasureId: string }>(`/v1/users/${e}?reason=${encodeURIComponent(about('erase'))}`);
+    const { body: erased } = ok(gone);
+    // What participants say comes by Kafka, too; and nobody here has any.
+    const answers = [
+      `INSERT INTO acknowledgement (kind, subject_id, participant, expected, status, detail) VALUES ('merge', $1, 'p', true, 'done', $2)`,
+      `INSERT INTO consent (merge_id, participant, deadline_at, reason) VALUES ($1, 'p', now(), $2)`,
+      `INSERT INTO ignored_answer (merge_id, participant, answer, why, reason) VALUES ($1, 'p', 'refuse', 'late', $2)`,
+      `INSERT INTO merge_case (merge_id, needs_approval, decision_reason) VALUES ($1, false, $2)`,
+    ];
+    for (const sql of answers) await acme.database.query(sql, [mergeId, about('answer')]);
+
+    const unsealed = 'SELECT FROM journal j WHERE NOT EXISTS (SELECT FROM audit_leaf l WHERE l.journal_id = j.id)';
+    const isSealed = async (): Promise<boolean> => (await acme.database.query(unsealed)).length === 0;
+    await until(isSealed, { timeoutMs: 60_000, what: 'all entries to be sealed' });
+    ok(await acme.anyone().delete(`/v1/users/${user.id}?reason=asked`));
+    const kept = async (sql: string): Promise<unknown[]> =>
+      (await acme.database.query<{ reason: string }>(sql)).map(({ reason }) => reason);
+    expect(await kept(`SELECT reason FROM merge WHERE id = '${mergeId}'`)).toEqual([left('merge')]);
+    expect(await kept(`SELECT revert_reason AS reason FROM merge WHERE id = '${mergeId}'`)).toEqual([left('revert')]);
+    expect(await kept(`SELECT reason FROM separation WHERE '${c}' IN (user_a, user_b)`)).toEqual([left('apart')]);
+    expect(await kept(`SELECT reason FROM erasure WHERE user_id = '${e}'`)).toEqual([left('erase')]);
+    expect(await kept(`SELECT reason FROM conflict WHERE id = '${conflictId}'`)).toEqual([left('conflict')]);
+    for (const [table, column] of [
+      ['acknowledgement', 'detail'],
+      ['consent', 'reason'],
+      ['ignored_answer', 'reason'],
+      ['merge_case', 'decision_reason'],
+    ] as const) {
+      const id = table === 'acknowledgement' ? 'subject_id' : 'merge_id';
+      expect([table, await kept(`SELECT ${column} AS reason FROM ${table} WHERE ${id} = '${mergeId}'`)]).toEqual([
+        table,
+        [left('answer')],
+      ]);
+    }
+    const tables = await acme.database.query<{ name: string }>(
+      `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`,
+    );
+    for (const { name } of tables)
+      expect([name, await acme.database.query(`SELECT 1 FROM "${name}" t WHERE t::text ~ 'Gossip'`)]).toEqual([
+        name,
+        [],
+      ]);
+    const shown = {
+      link: `/v1/users/${c}/history`,
+      revert: `/v1/merges/${mergeId}`,
+      conflict: `/v1/conflicts/${conflictId}`,
+      erase: `/v1/erasures/${erased.erasureId}`,
+    };
+    for (const [what, path] of Object.entries(shown)) {
+      const text = JSON.stringify(ok(await acme.anyone().get(path)).body);
+      expect([path, text.includes('Gossip'), text.includes(left(what))]).toEqual([path, false, true]);
+    }
+    expect(await brokenInvariants(acme.database)).toEqual([]);
+    const verified = await runCli(acme.database.url, ['audit', 'verify', '--entity', 'acme']);
+    expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining('acme: whole')]);
+  });
 
   it('leaves nothing of them in an import that waits, and what it says of them is refused line by line', async () => {
     await acme.database.query(hold);

@@ -1,7 +1,9 @@
 import type { Transaction } from './database.js';
 import { emptyJournal, lockEntries } from './forget-journal.js';
+import { redactReasons } from './forget-reasons.js';
 import { emptyImportLines } from './imports.js';
 import type { PersonalIds } from './redact.js';
+import { textsOf } from './redact.js';
 
 /** Everything about a person that must not be found in any table once they are erased. */
 export interface Forgotten extends PersonalIds {
@@ -39,12 +41,12 @@ export interface Forgetting {
 /**
  * Takes a person out of the memory, under the user's row lock. Their own steps keep ids, status and version; steps and
  * notices of others keep everything but this person's ids. What people wrote as the reason of a change that this person
- * was a party of may name them, and goes with them.
+ * was a party of may name them, and goes with them; in other reasons their ids are replaced.
  */
 export async function forget(transaction: Transaction, person: Forgotten): Promise<Forgetting> {
   const { userIds } = person;
   const seen = await readSeen(transaction, person);
-  const entries = await lockEntries(transaction, userIds, seen);
+  const entries = await lockEntries(transaction, person, seen);
   // After the entries were chosen: whoever was given an id of theirs since has told of it in entries that were not.
   const personal = await withoutOthers(transaction, person, seen);
   const changed = await emptyJournal(transaction, entries, personal);
@@ -72,6 +74,8 @@ export async function forget(transaction: Transaction, person: Forgotten): Promi
     values: [userIds],
   });
   const endedConflicts = await endConflicts(transaction, person, personal);
+  const texts = textsOf(personal);
+  await redactReasons(transaction, person.entityId, texts);
   await emptyImportLines(transaction, person.entityId, personal);
   await transaction.query({ text: 'DELETE FROM login_code WHERE user_id = ANY ($1)', values: [userIds] });
   await transaction.query({
@@ -92,8 +96,7 @@ export async function forget(transaction: Transaction, person: Forgotten): Promi
   });
   // Sealed, and gone within a day: only those that name the person are taken away at once.
   await transaction.query({ text: 'DELETE FROM idempotency WHERE about && $1::uuid[]', values: [userIds] });
-  const texts = new Set([...openIds, ...personal.unionKeys.map(({ unionId }) => unionId)]);
-  return { redacted: changed, endedConflicts, texts: [...texts] };
+  return { redacted: changed, endedConflicts, texts };
 }
 
 /** Conflicts of theirs are over, and nothing personal is left in them. Answers those that were open. */
