@@ -16,6 +16,7 @@ import {
   signedQuery,
   unreadable,
 } from './push/rubbish.js';
+import { authorisation, envelopes, follows, platform } from './push/samples.js';
 
 /** Bytes that were taken of a body without an end until it was answered or hung up on, `max` at most. */
 async function sendWithoutEnd(url: string, max: number): Promise<number> {
@@ -232,6 +233,30 @@ describe('What WeChat pushes', () => {
     await until(async () => (await acme.database.query(waits)).length === 0, { timeoutMs: 10_000 });
     expect((await ownerOf('game', own)).status).toBe(404);
     expect(await acme.database.query(`SELECT 1 FROM push p WHERE p::text LIKE '%private word%'`)).toEqual([]);
+  });
+
+  it('understands WeChat’s own samples, plain or sealed, in JSON or XML', async () => {
+    for (const [n, [mode, sent]] of envelopes.entries()) {
+      const [appId, openId] = [mode === 'plain' ? 'plain' : 'rubbish', `oAbCdE000000000000000000000${n}`];
+      const happens = async (body: string): Promise<void> => {
+        expect(ok(await post(appId, sent(body, appId))).body).toBe('success');
+      };
+      await happens(follows(openId, 'subscribe', 1700000000, 'qrscene_order_42'));
+      await happens(authorisation(appId, openId, 'user_authorization_revoke', { RevokeInfo: '6' }));
+      await happens(authorisation(appId, openId, 'user_info_modified'));
+      await happens(follows(openId, 'SCAN', 1700000002, 'order_42'));
+      await happens(follows(openId, 'unsubscribe', 1700000003, ''));
+      await until(async () => (await noticesOf(openId)).length === 4, { timeoutMs: 10_000 });
+      expect((await noticesOf(openId)).map((notice) => JSON.stringify(notice)).toSorted()).toEqual([
+        '["ConsentRevoked",["6"]]',
+        '["ProfileCleared",null]',
+        '["SubscriptionChanged",false]',
+        '["SubscriptionChanged",true]',
+      ]);
+      await happens(authorisation(appId, openId, 'user_authorization_cancellation'));
+      await until(async () => (await ownerOf(appId, openId)).status === 404, { timeoutMs: 10_000 });
+      expect((await ownerOf(appId, platform)).status).toBe(404);
+    }
   });
 
   it('takes no time of the future for the newest for ever', async () => {

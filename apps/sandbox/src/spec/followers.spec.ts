@@ -34,6 +34,19 @@ describe('a look at one follower', () => {
     expect((await stage.get(path)).body).toEqual({ subscribe: 0, openid: openId });
   });
 
+  it('has every field of WeChat’s of who follows, the profile empty', async () => {
+    const openId = await follow('mei', 'wxservice');
+    const path = `/cgi-bin/user/info?openid=${openId}&access_token=${await stage.tokenOf('wxservice')}`;
+    const [nickname, city, province, country, headimgurl, remark, qr_scene_str] = Array.from({ length: 7 }, () => '');
+    const profile = { nickname, sex: 0, language: 'zh_CN', city, province, country, headimgurl, remark };
+    const scene = { subscribe_scene: 'ADD_SCENE_SEARCH', qr_scene: 0, qr_scene_str };
+    const sample = { subscribe: 1, openid: openId, ...profile, ...scene, groupid: 0, tagid_list: [] };
+    const { body } = await stage.get(path);
+    expect(body).toMatchObject(sample);
+    const more = ['subscribe_time', 'unionid'];
+    expect(Object.keys(body).toSorted()).toEqual([...Object.keys(sample), ...more].toSorted());
+  });
+
   it('may come too early after the follow', async () => {
     const openId = await follow('hua', 'wxservice', { unknownForSeconds: 60 });
     const ask = async () => stage.client().userInfo({ appId: 'wxservice', openId });

@@ -111,6 +111,33 @@ describe('a mini-program login', () => {
   });
 });
 
+/** An answer as it is sent. */
+async function raw(path: string, appId: string, more: object = {}) {
+  const { code } = await stage.logIn('mei', appId, more);
+  const query = `appid=${appId}&secret=secret&js_code=${code}&code=${code}&grant_type=authorization_code`;
+  return (await stage.get(`${path}?${query}`)).body;
+}
+
+describe('the answer to a login', () => {
+  const oauthFields = ['access_token', 'expires_in', 'refresh_token', 'openid', 'scope', 'unionid'];
+
+  it.each([
+    ['a mini program', '/sns/jscode2session', 'wxbound', {}, ['session_key', 'openid', 'unionid']],
+    ['one that is bound to nothing', '/sns/jscode2session', 'wxunbound', {}, ['session_key', 'openid']],
+    ['a website', '/sns/oauth2/access_token', 'wxsite', {}, oauthFields],
+    ['a snapshot', '/sns/oauth2/access_token', 'wxservice', { snapshot: true }, [...oauthFields, 'is_snapshotuser']],
+  ])('of %s has the fields of WeChat’s, and no other', async (_what, path, appId, more, fields) => {
+    expect(Object.keys(await raw(path, appId, more)).toSorted()).toEqual(fields.toSorted());
+  });
+
+  it('has a session_key of 16 bytes, and says in a number that a person is made up', async () => {
+    const { session_key } = await raw('/sns/jscode2session', 'wxbound');
+    expect(Buffer.from(String(session_key), 'base64')).toHaveLength(16);
+    const snapshot = await raw('/sns/oauth2/access_token', 'wxservice', { snapshot: true });
+    expect(snapshot).toMatchObject({ is_snapshotuser: 1, expires_in: 7200 });
+  });
+});
+
 describe('an OAuth login', () => {
   it('gives the unionId with snsapi_userinfo and snsapi_login, and not with snsapi_base', async () => {
     const { unionId } = await exchange('mei', 'wxbound');

@@ -52,10 +52,10 @@ describe('why a person has no unionId, by the rows of the table of causes', () =
   });
 });
 
-describe('what an app is told', () => {
-  const told = (app: SeenApp, suspicions: string[] = [], pending: Record<string, number> = {}): string[] =>
-    diagnoseApp({ ...app, suspicions, pending });
+const told = (app: SeenApp, suspicions: string[] = [], pending: Record<string, number> = {}): string[] =>
+  diagnoseApp({ ...app, suspicions, pending });
 
+describe('what an app is told', () => {
   it.each<[string, string[], string[]]>([
     ['1: bound to nothing', told(unbound), ['app_unbound']],
     ['1: nobody has a unionId', told(nobody), ['suspected_unbound']],
