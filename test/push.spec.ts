@@ -103,6 +103,30 @@ describe('What WeChat pushes', () => {
     expect((await ownerOf('service', openId)).body.user.id).toBe(found.user.id);
   });
 
+  it('asks WeChat again where it does not know the new follower yet', async () => {
+    const who = person();
+    await does('follow', who, 'service', { unknownForSeconds: 60 });
+    const openId = await openIdOf(who, 'service');
+    const due = async (attempt: number): Promise<void> => {
+      const sql = `UPDATE follower_lookup SET due_at = clock_timestamp() WHERE open_id = $1 AND attempt = $2 RETURNING 1`;
+      const patience = { timeoutMs: 10_000, what: `lookup ${attempt}` };
+      await until(async () => (await acme.database.query(sql, [openId, attempt])).length > 0, patience);
+    };
+    await due(0);
+    const asked = `SELECT due_at > clock_timestamp() + interval '30 seconds' AS later FROM follower_lookup WHERE open_id = $1 AND attempt = 1`;
+    const again = await until(async () => (await acme.database.query(asked, [openId]))[0] ?? null, {
+      timeoutMs: 10_000,
+    });
+    expect(again).toEqual({ later: true });
+    expect((await ownerOf('service', openId)).body.user.unionIds).toEqual([]);
+    ok(await wechat.post('/_control/clock', { advanceSeconds: 60 }));
+    await due(1);
+    await until(async () => (await ownerOf('service', openId)).body.user.unionIds.length === 1, { timeoutMs: 10_000 });
+    const waits = async (): Promise<Json[]> =>
+      acme.database.query('SELECT 1 FROM follower_lookup WHERE open_id = $1', [openId]);
+    await until(async () => (await waits()).length === 0, { timeoutMs: 10_000, what: 'the end of the lookups' });
+  });
+
   it('tells what was revoked, unlinks who cancels, and erases with the last identity', async () => {
     const who = person();
     const login = async (appId: string, route: string): Promise<Json> => {
