@@ -463,6 +463,8 @@ describe('Changes by hand', () => {
     const again = await acme.resolved('a1', a.openId, unionId);
     expect(again.outcome).toBe('created');
     expect([a.id, b.id]).not.toContain(again.user.id);
+    expect((await acme.user(again.user.id)).status).toBe(200);
+    for (const id of [a.id, b.id]) expect((await acme.user(id)).status).toBe(410);
     expect((await acme.operator.get(`/v1/erasures/${first.body.erasureId}`)).body.destroyed).toEqual({
       identities: 2,
       unionIds: 1,
