@@ -1,5 +1,5 @@
 import { Controller, Get, Header, HttpCode, Param, Post, Req } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Pushes } from '#identity';
 import type { PushQuery } from '#wechat';
@@ -20,6 +20,7 @@ export class PushController {
   /** WeChat checks the URL when it is saved in the console. */
   @Get()
   @Header('content-type', 'text/plain; charset=utf-8')
+  @ApiProduces('text/plain')
   @Refuses('app_not_found', 'push_signature_invalid')
   verify(@Param('appId') appId: string, @Req() request: FastifyRequest): Promise<string> {
     return this.pushes.verify(appId, queryOf(request));
@@ -29,6 +30,7 @@ export class PushController {
   @Post()
   @HttpCode(200)
   @Header('content-type', 'text/plain; charset=utf-8')
+  @ApiProduces('text/plain')
   @Refuses('app_not_found', 'push_signature_invalid', 'payload_too_large')
   async receive(@Param('appId') appId: string, @Req() request: FastifyRequest): Promise<string> {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
