@@ -7,6 +7,7 @@ import {
   journalStart,
   readRelayLag,
   releaseShards,
+  requestStates,
   saveShards,
   type TakenShard,
   takeShards,
@@ -144,6 +145,22 @@ describe('A relay', () => {
     expect(await lag()).toBe(users.length);
     struck.release();
     expect(await judged()).toEqual(flawless);
+  });
+
+  it('tells a state once more for whoever asks while it is being told', async () => {
+    await publisher();
+    await untilPublished();
+    const [userId = ''] = users;
+    const timesTold = async (): Promise<number> =>
+      (await readTopic(`${prefix}identity.user-states.v1`)).filter(({ key }) => key === userId).length;
+    const before = await timesTold();
+    const struck = proxy.next('produce', 'hold', 1);
+    await requestStates(database, [userId]);
+    await struck.done;
+    await requestStates(database, [userId]);
+    struck.release();
+    await until(async () => (await timesTold()) > before + 1, { timeoutMs: 20_000, what: 'the second time' });
+    expect(await timesTold()).toBe(before + 2);
   });
 
   it('moves no place with the epoch of an earlier time, although it holds the shard again', async () => {

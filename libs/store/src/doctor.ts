@@ -59,11 +59,21 @@ export async function* examine(database: Database, pauseMs: number): AsyncGenera
   }
 }
 
-/** Asks the relay to tell the state of these users once more. */
+/** A wish for the state of a user, as it was read: asked for once more it is another one. */
+export interface RequestedState {
+  readonly userId: string;
+  readonly request: string;
+}
+
+/**
+ * Asks the relay to tell the state of these users once more. Also of one who was asked for already: what the relay sends
+ * just now may be older than what is wrong.
+ */
 export async function requestStates(database: Database, userIds: readonly string[]): Promise<void> {
   await database.query({
     text: `INSERT INTO state_repair (user_id, shard)
-      SELECT id, ('x' || right(id::text, 1))::bit(4)::int FROM unnest($1::uuid[]) id ON CONFLICT (user_id) DO NOTHING`,
+      SELECT id, ('x' || right(id::text, 1))::bit(4)::int FROM unnest($1::uuid[]) id ORDER BY id
+      ON CONFLICT (user_id) DO UPDATE SET requested_at = excluded.requested_at`,
     values: [userIds],
   });
 }
@@ -72,15 +82,23 @@ export async function readRequestedStates(
   database: Database,
   shards: readonly number[],
   limit: number,
-): Promise<{ readonly userIds: readonly string[]; readonly epoch: number }> {
-  const rows = await database.query<{ user_id: string; epoch: number }>({
+): Promise<{ readonly requested: readonly RequestedState[]; readonly epoch: number }> {
+  const rows = await database.query<{ user_id: string; request: string; epoch: number }>({
     name: 'state-repair',
-    text: `SELECT user_id, (SELECT epoch FROM installation) AS epoch FROM state_repair WHERE shard = ANY ($1::smallint[]) LIMIT $2`,
+    text: `SELECT user_id, xmin::text AS request, (SELECT epoch FROM installation) AS epoch
+      FROM state_repair WHERE shard = ANY ($1::smallint[]) LIMIT $2`,
     values: [shards, limit],
   });
-  return { userIds: rows.map((row) => row.user_id), epoch: rows[0]?.epoch ?? 1 };
+  const requested = rows.map(({ user_id: userId, request }) => ({ userId, request }));
+  return { requested, epoch: rows[0]?.epoch ?? 1 };
 }
 
-export async function settleStates(database: Database, userIds: readonly string[]): Promise<void> {
-  await database.query({ text: 'DELETE FROM state_repair WHERE user_id = ANY ($1)', values: [userIds] });
+/** Who was asked for again meanwhile is told again. */
+export async function settleStates(database: Database, requested: readonly RequestedState[]): Promise<void> {
+  await database.query({
+    text: `DELETE FROM state_repair WHERE user_id IN (
+      SELECT s.user_id FROM state_repair s JOIN unnest($1::uuid[], $2::text[]) q (user_id, request)
+        ON q.user_id = s.user_id AND q.request = s.xmin::text ORDER BY s.user_id FOR UPDATE OF s)`,
+    values: [requested.map(({ userId }) => userId), requested.map(({ request }) => request)],
+  });
 }

@@ -47,18 +47,20 @@ export class StateRepair {
     this.repairs = this.repairs.filter((repair) => repair !== due);
     if (page.after !== null && shards.length > 0) this.repairs.push({ ...due, shards, after: page.after });
   }
+
   /** States that somebody asked for, a page at a time; in our turn, so that no older one lands behind a newer. */
   async runRequested(held: () => readonly number[]): Promise<void> {
     if (performance.now() - this.askedAt < askEveryMs) return;
     const { database, sink, records } = this.parts;
     const shards = held();
-    const { userIds, epoch } = await readRequestedStates(database, shards, pageRows);
-    if (userIds.length < pageRows) this.askedAt = performance.now();
-    if (userIds.length === 0) return;
+    const { requested, epoch } = await readRequestedStates(database, shards, pageRows);
+    if (requested.length < pageRows) this.askedAt = performance.now();
+    if (requested.length === 0) return;
+    const userIds = requested.map(({ userId }) => userId);
     const states = await readStates(database, userIds, epoch);
     // Asking took a moment; what is not surely ours any more is the next holder's to do.
     if (held().length < shards.length) return;
     if (states.length > 0) await sink.send(states.map((state) => records.ofState(state)));
-    await settleStates(database, userIds);
+    await settleStates(database, requested);
   }
 }
