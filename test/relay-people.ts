@@ -58,7 +58,8 @@ export async function change(client: Client, userId: string): Promise<Step> {
 export async function notice(client: Client, userId: string): Promise<string> {
   const eventId = randomUUID();
   const data = { userId, occurredAt: new Date().toISOString(), cause: 'push' };
-  await insert(client, { userId, version: null, eventId, type: 'identity.ProfileCleared.v1', data });
+  const traceparent = `00-${eventId.replaceAll('-', '')}-00f067aa0ba902b7-01`;
+  await insert(client, { userId, version: null, eventId, type: 'identity.ProfileCleared.v1', traceparent, data });
   return eventId;
 }
 
@@ -73,16 +74,23 @@ async function tell(client: Client, { userId, version, eventId }: Step): Promise
     unionIds: [],
   };
   const data = { userId, version, occurredAt: new Date().toISOString(), cause: 'login', created: version === 1, user };
-  await insert(client, { userId, version, eventId, type: 'identity.UserLinked.v1', data });
+  await insert(client, { userId, version, eventId, type: 'identity.UserLinked.v1', traceparent: null, data });
 }
 
 async function insert(
   client: Client,
-  row: { userId: string; version: number | null; eventId: string; type: string; data: object },
+  row: {
+    userId: string;
+    version: number | null;
+    eventId: string;
+    type: string;
+    traceparent: string | null;
+    data: object;
+  },
 ): Promise<void> {
   await client.query(
-    `INSERT INTO journal (recorded_at, entity_id, shard, user_id, version, key, type, event_id, cause, request_id, actor, data)
-     VALUES (clock_timestamp(), 'acme', $1, $2::uuid, $3, $2::text, $4, $5, 'login', 'request-1', 'service', $6)`,
-    [shardOf(row.userId), row.userId, row.version, row.type, row.eventId, row.data],
+    `INSERT INTO journal (recorded_at, entity_id, shard, user_id, version, key, type, event_id, cause, request_id, traceparent, actor, data)
+     VALUES (clock_timestamp(), 'acme', $1, $2::uuid, $3, $2::text, $4, $5, 'login', 'request-1', $6, 'service', $7)`,
+    [shardOf(row.userId), row.userId, row.version, row.type, row.eventId, row.traceparent, row.data],
   );
 }

@@ -46,6 +46,7 @@ export async function startPublisher(options: PublisherOptions): Promise<Publish
     topics,
     leaseMs: options.leaseMs ?? 30_000,
     tracer: null,
+    onlyStates: false,
   });
   await relay.start();
   return {

@@ -150,7 +150,10 @@ async function consume(
               key: message.key?.toString() ?? null,
               value: message.value?.toString() ?? null,
               headers: Object.fromEntries(
-                Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)]),
+                Object.entries(message.headers ?? {}).flatMap(([name, value]) =>
+                  // KafkaJS's types do not know of a header without a value.
+                  (value as unknown) === null ? [] : [[name, String(value)]],
+                ),
               ),
             });
           }

@@ -77,6 +77,7 @@ export async function benchRelay(options: RelayBenchOptions): Promise<RelayBench
         topics,
         leaseMs: 30_000,
         tracer: null,
+        onlyStates: false,
       });
     for (let round = 0; round <= options.rounds; round += 1) {
       const bareRate = records / (await sendBare(kafka, batches));

@@ -37,6 +37,7 @@ export class RelayModule {
   static register({ settings, logger, database, relayId, tracer }: RelayModuleOptions): DynamicModule {
     const topics = { prefix: settings.kafkaTopicPrefix, replicationFactor: settings.kafkaReplicationFactor };
     const sealer = new Sealer(settings.secretsKey, settings.secretsKeyPrevious);
+    const onlyStates = settings.relay === 'off';
     const rules = new AwaitedSettings(settings);
     return {
       module: RelayModule,
@@ -50,7 +51,7 @@ export class RelayModule {
           inject: [RelayMetrics],
           useFactory: (metrics: RelayMetrics) => {
             const kafka = createKafka(settings, `unionlink-relay-${relayId}`, logger);
-            return new Relay(database, kafka, metrics, logger, { relayId, topics, leaseMs, tracer });
+            return new Relay(database, kafka, metrics, logger, { relayId, topics, leaseMs, tracer, onlyStates });
           },
         },
         {

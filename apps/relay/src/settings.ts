@@ -1,4 +1,4 @@
-import { integer, kafkaAccess, readSettings, rules, SettingRefused, shared, tracing } from '#settings';
+import { integer, kafkaAccess, oneOf, readSettings, rules, SettingRefused, shared, tracing } from '#settings';
 
 export type RelaySettings = ReturnType<typeof readRelaySettings>;
 
@@ -17,6 +17,8 @@ export function readRelaySettings(env: NodeJS.ProcessEnv) {
     ...rules,
     ...tracing,
     ...kafkaReaders,
+    /** Off: another follows the journal and publishes events and notices; the states stay ours. */
+    relay: oneOf('RELAY', ['on', 'off'], 'on'),
     /** From the end of a sweep of the states topic to the next; 0: never. */
     statesSweepSeconds: integer('STATES_SWEEP_SECONDS', { min: 0, max: 86_400, fallback: 300 }),
     port: integer('PORT', { min: 0, max: 65_535, fallback: 3001 }),

@@ -68,6 +68,11 @@ describe('CloudEvents', () => {
     );
   });
 
+  it('lack an optional attribute whose header has no value, as a connector writes it', () => {
+    const headers = { ...toHeaders(event), ce_sequence: null, ce_subject: null, traceparent: null };
+    expect(fromHeaders(headers, '{}')).toMatchObject({ version: null, subject: null, traceparent: null });
+  });
+
   it.each(['ce_id', 'ce_type', 'ce_time', 'ce_partitionkey', 'ce_epoch', 'ce_specversion'])(
     'are refused without %s, and the refusal names it',
     (name) => {

@@ -5,8 +5,8 @@ export class UnreadableEvent extends Error {
   override readonly name = 'UnreadableEvent';
 }
 
-/** Kafka headers as KafkaJS hands them over. */
-export type HeadersIn = Readonly<Record<string, Buffer | string | readonly (Buffer | string)[] | undefined>>;
+/** Kafka headers as KafkaJS hands them over. One without a value (null, as connectors write it) counts as absent. */
+export type HeadersIn = Readonly<Record<string, Buffer | string | readonly (Buffer | string)[] | null | undefined>>;
 
 /** A structured-mode CloudEvent: what the HTTP feed lists and streams. Optional attributes are absent, never null. */
 export interface StructuredEvent<Data = unknown> {
@@ -106,7 +106,7 @@ function wholeNumber(name: string, text: string): number {
 }
 
 function headerText(header: HeadersIn[string]): string | undefined {
-  const first: Buffer | string | undefined = isList(header) ? header[0] : header;
+  const first: Buffer | string | null | undefined = isList(header) ? header[0] : header;
   return first?.toString();
 }
 

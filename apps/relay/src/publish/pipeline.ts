@@ -21,6 +21,8 @@ export interface PipelineParts {
   readonly logger: Logger;
   /** Null: tracing is off. */
   readonly tracer: Tracer | null;
+  /** The journal is followed all the same: a state follows each change. */
+  readonly onlyStates: boolean;
   /** Which shards this pipeline serves. */
   readonly isOurs: (shard: number) => boolean;
 }
@@ -163,7 +165,7 @@ export class Pipeline {
 
   /** The state of a user goes behind its last event of the batch. */
   private async stepsOf(rows: readonly JournalRow[], epoch: number): Promise<Step[]> {
-    const { database, records } = this.parts;
+    const { database, records, onlyStates } = this.parts;
     if (rows.length === 0) return [];
     const bytes = rows.reduce((sum, { data }) => sum + data.length, 0);
     this.batchLimit = Math.round(Math.min(batchMax, Math.max(batchMin, batchBytesMax / (bytes / rows.length))));
@@ -175,8 +177,8 @@ export class Pipeline {
     }
     return rows.map((row) => {
       const state = row.userId !== null && lastOf.get(row.userId) === row.id ? states.get(row.userId) : undefined;
-      const event = records.ofRow(row, epoch);
-      return { row, records: state === undefined ? [event] : [event, state] };
+      const event = onlyStates ? [] : [records.ofRow(row, epoch)];
+      return { row, records: state === undefined ? event : [...event, state] };
     });
   }
 
@@ -186,7 +188,7 @@ export class Pipeline {
     if (this.surelyHeld(group.map(({ shard }) => shard)).length < group.length) {
       throw new LeaseTooShort('the lease is about to end, or has ended');
     }
-    await this.traced(steps, () => sink.send(records));
+    if (records.length > 0) await this.traced(steps, () => sink.send(records));
     this.lastEventAt = performance.now();
     this.inRound += steps.length;
     metrics.published(records, steps.length);

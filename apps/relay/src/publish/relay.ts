@@ -17,6 +17,8 @@ export interface RelayOptions {
   readonly topics: TopicOptions;
   readonly leaseMs: number;
   readonly tracer: Tracer | null;
+  /** Events and notices are published by somebody else. */
+  readonly onlyStates: boolean;
 }
 
 /** One waits for Kafka while the other reads: docs/measurements.md. */
@@ -54,13 +56,14 @@ export class Relay {
   async start(): Promise<ReadonlyMap<string, number> | null> {
     const partitionCounts = await this.prepared();
     if (partitionCounts === null) return null;
-    const records = new RecordMaker(this.options.topics.prefix);
+    const { topics, tracer, onlyStates } = this.options;
+    const records = new RecordMaker(topics.prefix);
     const { database, leases, metrics, logger, kafka } = this;
     const pipelines = Array.from({ length: pipelineCount }, (_, index) => {
       const sink = new KafkaSink(kafka, partitionCounts);
       this.sinks.push(sink);
       const isOurs = (shard: number): boolean => shard % pipelineCount === index;
-      return new Pipeline({ database, leases, sink, records, metrics, logger, tracer: this.options.tracer, isOurs });
+      return new Pipeline({ database, leases, sink, records, metrics, logger, tracer, onlyStates, isOurs });
     });
     leases.onTakeOver = (shards) => {
       for (const [index, { repair }] of pipelines.entries()) {
