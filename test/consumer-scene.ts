@@ -160,7 +160,7 @@ export async function createTopics(prefix: string): Promise<void> {
 
 export async function send(
   topic: string,
-  messages: { key: string | null; value: string | null; headers: Record<string, string> }[],
+  messages: { key: string | Buffer | null; value: string | Buffer | null; headers: Record<string, string> }[],
 ) {
   const producer = kafkaClient().producer();
   await producer.connect();

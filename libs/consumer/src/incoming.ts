@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Envelope, MergeProposedData } from '#events';
 import { fromHeaders, fromStructured, isNotice, toStructured, UnreadableEvent } from '#events';
 import type { HeadersIn } from '#events';
@@ -51,7 +52,9 @@ interface KeptRecord {
 function keepRecord({ key, headers, value }: RawRecord): string {
   const record: KeptRecord = {
     key: key?.toString() ?? '',
-    headers: Object.fromEntries(Object.entries(headers).map(([name, header]) => [name, String(header)])),
+    headers: Object.fromEntries(
+      Object.entries(headers).flatMap(([name, header]) => (header == null ? [] : [[name, String(header)]])),
+    ),
     value: value === null ? null : Buffer.from(value).toString('base64'),
   };
   return JSON.stringify({ record });
@@ -66,8 +69,13 @@ function reading(key: string, read: () => Envelope, body: string): Incoming {
     return { kind: 'step', userId: change.userId, change, body: JSON.stringify({ event: toStructured(event) }) };
   } catch (error) {
     if (!(error instanceof UnreadableEvent)) throw error;
-    return { kind: 'unreadable', userId: key, problem: error.message, body };
+    return { kind: 'unreadable', userId: nameOf(key), problem: error.message, body };
   }
+}
+
+/** Any bytes may be a key; not all are a text that a database takes, or an index. What is no id of ours is only told apart. */
+function nameOf(key: string): string {
+  return /^[!-~]{0,100}$/.test(key) ? key : `sha256:${createHash('sha256').update(key).digest('hex')}`;
 }
 
 /** Only a whole one: nobody could be asked about half a proposal. */
