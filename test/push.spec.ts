@@ -47,6 +47,7 @@ describe('What WeChat pushes', () => {
     await put('game', 'mini_program', 'safe', 'json');
     await put('plain', 'service_account', 'plain', 'xml', pushToken);
     await put('rubbish', 'service_account', 'safe', 'xml', pushToken);
+    await put('both', 'service_account', 'compatible', 'xml', pushToken);
   });
   afterAll(async () => {
     await acme.stop();
@@ -283,14 +284,73 @@ describe('What WeChat pushes', () => {
     }
   });
 
-  it('takes no time of the future for the newest for ever', async () => {
-    for (const createTime of ['99999999999', seconds()])
-      ok(await post('plain', { query: signedQuery(), body: eventOf('oEarly', 'subscribe', createTime) }));
-    await until(async () => (await noticesOf('oEarly')).length > 0, { timeoutMs: 10_000 });
-    const newest = await acme.database.query(
-      `SELECT changed_at < clock_timestamp() + interval '11 minutes' AS near FROM subscription WHERE open_id = 'oEarly'`,
-    );
-    expect(newest).toEqual([{ near: true }]);
+  it('believes the sealed copy, and nothing of what is written beside it', async () => {
+    const lie = { FromUserName: 'oLie', CreateTime: seconds(), MsgType: 'event', Event: 'subscribe', UnionID: 'uLie' };
+    const xmlLie = Object.entries(lie).map(([name, value]) => `<${name}>${value}</${name}>`);
+    const wraps: ((encrypt: string) => string)[] = [
+      (Encrypt) => JSON.stringify({ ...lie, Encrypt }),
+      (Encrypt) => JSON.stringify({ Encrypt, ...lie }),
+      (encrypt) => `<xml>${xmlLie.join('')}<Encrypt><![CDATA[${encrypt}]]></Encrypt></xml>`,
+      (encrypt) => `<xml><Encrypt>${encrypt}</Encrypt>${xmlLie.join('')}</xml>`,
+    ];
+    for (const [n, wrap] of wraps.entries()) {
+      const encrypt = seal(eventOf(`oTruth${n}`), 'both');
+      const { query } = enveloped(encrypt);
+      expect(ok(await post('both', { query, body: wrap(encrypt) })).body).toBe('success');
+      await until(async () => (await ownerOf('both', `oTruth${n}`)).status === 200, { timeoutMs: 10_000 });
+      for (const [reason, signed, body] of [
+        ['not_encrypted', signedQuery(), wrap('')],
+        ['no_msg_signature', signedQuery(), wrap(encrypt)],
+        ['bad_msg_signature', query, wrap(seal(eventOf('oLie'), 'both'))],
+      ] as const) {
+        const answer = await post('both', { query: signed, body });
+        expect([n, answer.status, answer.body.reason]).toEqual([n, 403, reason]);
+      }
+      // The same push again, for all that it says beside: known by what is sealed.
+      ok(await post('both', { query, body: wrap(encrypt).replace('oLie', 'oOtherLie') }));
+    }
+    expect(await acme.database.query(`SELECT count(*)::int AS n FROM push WHERE app_id = 'both'`)).toEqual([
+      { n: wraps.length },
+    ]);
+    const liars = `SELECT 1 FROM identity WHERE app_id = 'both' AND open_id NOT LIKE 'oTruth%'`;
+    expect(await acme.database.query(liars)).toEqual([]);
+  });
+
+  it('refuses what cloud hosting sends: unsigned, anybody could have written it', async () => {
+    const hosted = { kind: 'service_account', name: 'plain', openPlatformId: 'op1', cloudHosting: true };
+    ok(await acme.operator.put('/v1/entities/acme/apps/plain', hosted));
+    const kept = `SELECT count(*)::int AS n FROM push`;
+    const before = await acme.database.query(kept);
+    const probes = ['{ \n  "action": "CheckContainerPath"\n}', '<xml><action>CheckContainerPath</action></xml>'];
+    for (const appId of ['plain', 'both', 'rubbish'])
+      for (const body of [...probes, eventOf('oByContainer')])
+        for (const headers of [{}, { 'x-wx-source': 'wx', 'x-wx-sources': 'wx', 'x-wx-appid': appId }]) {
+          const unsigned = await acme.anyone().as(undefined).post(`/v1/wechat/push/${appId}`, body, { headers });
+          expect([appId, body, unsigned.status, unsigned.body.code]).toEqual([
+            appId,
+            body,
+            403,
+            'push_signature_invalid',
+          ]);
+        }
+    expect(await acme.database.query(kept)).toEqual(before);
+  });
+
+  it('takes a time of the far future for now, and one a little ahead as it is', async () => {
+    const ahead = seconds(60);
+    for (const [event, createTime] of [
+      ['subscribe', '99999999999'],
+      ['unsubscribe', ahead],
+    ] as const) {
+      ok(await post('plain', { query: signedQuery(), body: eventOf('oEarly', event, createTime) }));
+      const isHandled = `SELECT 1 FROM subscription WHERE open_id = 'oEarly' AND subscribed = $1`;
+      await until(async () => (await acme.database.query(isHandled, [event === 'subscribe'])).length > 0, {
+        timeoutMs: 10_000,
+        what: `the ${event} to count`,
+      });
+    }
+    const newest = `SELECT extract(epoch FROM changed_at)::bigint::text AS at FROM subscription WHERE open_id = 'oEarly'`;
+    expect(await acme.database.query(newest)).toEqual([{ at: ahead }]);
   });
 
   it('handles each push once, however often and by whichever process it comes', async () => {

@@ -127,15 +127,23 @@ function read({ appId, query, contentType, body }: ArrivedPush, found: AppPushSe
     return { appId, entityId, dedupeKey, message: null, reason };
   }
   const { event, openId, unionId, revokeInfo, createTimeSeconds, dedupeKey } = received.message;
-  // One from the far future would count as the newest for ever.
-  const createdAt = new Date(Math.min(createTimeSeconds * 1000, Date.now() + pushWindowMs)).toISOString();
-  const message = { event, openId, unionId, revokeInfo, createdAt };
+  const message = { event, openId, unionId, revokeInfo, createdAt: createdAtOf(createTimeSeconds) };
   return { appId, entityId, dedupeKey: digestOf(dedupeKey), message, reason: null };
 }
 
 function known(settings: AppPushSettings | undefined): AppPushSettings {
   if (settings === undefined) throw new Refusal('app_not_found', 'no such app, or no push settings');
   return settings;
+}
+
+/**
+ * As far ahead as a push's timestamp may be, WeChat's clock is believed. One from the far future counts as now, or it would
+ * be the newest, for ever or until the window is over, and what really came after it would change nothing.
+ */
+function createdAtOf(createTimeSeconds: number): string {
+  const now = Date.now();
+  const at = createTimeSeconds * 1000;
+  return new Date(at > now + pushWindowMs ? now : at).toISOString();
 }
 
 /** The key names the person: only its digest outlives an erasure. */
