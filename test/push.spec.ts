@@ -1,9 +1,8 @@
-import { once } from 'node:events';
-import { request } from 'node:http';
 import { type Acme, ok, startAcme } from './harness/acme.js';
 import { type Answer, type Http, http, type Json } from './harness/http.js';
 import { type App, startSandbox } from './harness/processes.js';
 import { until } from './harness/until.js';
+import { sendWithoutEnd } from './push/endless.js';
 import {
   enveloped,
   eventOf,
@@ -17,19 +16,6 @@ import {
   unreadable,
 } from './push/rubbish.js';
 import { authorisation, envelopes, follows, platform } from './push/samples.js';
-
-/** Bytes that were taken of a body without an end until it was answered or hung up on, `max` at most. */
-async function sendWithoutEnd(url: string, max: number): Promise<number> {
-  const sending = request(url, { method: 'POST', headers: { 'content-type': 'text/xml' } });
-  const over = new AbortController();
-  for (const event of ['response', 'error', 'close']) sending.on(event, () => over.abort());
-  let sent = 0;
-  const chunk = Buffer.alloc(65_536, '<');
-  for (; sent < max && !over.signal.aborted; sent += chunk.length)
-    if (!sending.write(chunk)) await once(sending, 'drain', { signal: over.signal }).catch(() => undefined);
-  sending.destroy();
-  return sent;
-}
 
 /** WeChat's own posts, through a WeChat with WeChat's manners, over two API processes. */
 describe('What WeChat pushes', () => {
