@@ -116,7 +116,11 @@ describe('Services that follow the events', () => {
     await link(before.id);
     const isLinked = ({ user_id: id, version }: Effect): boolean => version === 2 && [before.id, after.id].includes(id);
     await until(async () => (await done()).filter(isLinked).length === 2, patience);
-    await until(async () => (await follower.health()).isReady, patience);
-    expect(await follower.health()).toMatchObject({ isLive: true, parkedUsers: 5 });
+    const isThrough = async (): Promise<boolean> => {
+      const { isReady, parkedUsers } = await follower.health();
+      return isReady && parkedUsers === 5;
+    };
+    await until(isThrough, { ...patience, what: 'each of the five put aside' });
+    expect(await follower.health()).toMatchObject({ isLive: true });
   }, 180_000);
 });
