@@ -59,6 +59,15 @@ const samples: readonly (readonly [string, string, (client: WechatClient) => Pro
     (client) => client.quotaGet({ appId, path: '/cgi-bin/user/info' }),
     { dailyLimit: 5, used: 2, remaining: 3 },
   ],
+  [
+    'the followers of a transferred account',
+    '{"errcode":0,"errmsg":"ok","result_list":[{"ori_openid":"oA","new_openid":"oB","err_msg":"ok"},{"ori_openid":"oC","err_msg":"ori_openid error"}]}',
+    (client) => client.changeOpenId({ appId, fromAppId: 'wxold', openIds: ['oA', 'oC'] }),
+    [
+      { oldOpenId: 'oA', newOpenId: 'oB' },
+      { oldOpenId: 'oC', newOpenId: null },
+    ],
+  ],
 ];
 
 describe('in WeChat’s own words,', () => {
@@ -73,6 +82,11 @@ describe('in WeChat’s own words,', () => {
     const { followers, foreign, missing } = await fake.client().userInfoBatch({ appId, openIds: ['oA', 'oB'] });
     expect([followers.get('oA')?.isFollowing, followers.get('oB')?.unionId]).toEqual([false, 'oU']);
     expect([foreign, missing]).toEqual([[], []]);
+  });
+
+  it('who has just paid is known by unionId', async () => {
+    fake.answers(token, '{"unionid":"oU","errcode":0,"errmsg":"ok"}');
+    expect(await fake.client().getPaidUnionId({ appId, openId: 'oA', transactionId: 't' })).toBe('oU');
   });
 
   it('what is left of a stable token is how long it lasts', async () => {

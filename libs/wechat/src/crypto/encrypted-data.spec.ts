@@ -72,6 +72,14 @@ describe('encryptedData', () => {
     });
   });
 
+  it("confirms a unionId that holds more than letters, as that of chanxuehong's sample", () => {
+    const named = { appId: 'wxa33cba2b69f869f3', openId, unionId: 'o7S3jvowk3cDEiEJ5CKFsgmNa7_0' };
+    const data = sealed({ openId, unionId: named.unionId, watermark: { timestamp: 1, appid: named.appId } });
+    const read = readUserData(data, { ...named, sessionKey });
+    expect(read).toMatchObject({ ok: true, unconfirmedUnionId: null, fields: { unionId: named.unionId } });
+    expect(readUserData(data, { ...named, unionId: named.unionId.replace('_', '-'), sessionKey }).ok).toBe(false);
+  });
+
   it('of getUserProfile or a phone number names nobody', () => {
     const data = sealed({ nickName: '微信用户', watermark });
     expect(readUserData(data, login)).toMatchObject({ ok: true, namesPerson: false, unconfirmedUnionId: null });

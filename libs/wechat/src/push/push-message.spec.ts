@@ -50,7 +50,10 @@ describe('a push message', () => {
   });
 
   it('of an unfollow has an empty EventKey', () => {
-    const text = subscribe.replace('subscribe', 'unsubscribe').replace('<![CDATA[qrscene_order_42]]>', '');
+    const text = subscribe
+      .replace('subscribe', 'unsubscribe')
+      .replace('qrscene_order_42', '')
+      .replace(/<Ticket>.*<\/Ticket>/, '');
     expect(read(text)).toMatchObject({ event: 'unsubscribe', eventKey: null });
   });
 
@@ -67,6 +70,16 @@ describe('a push message', () => {
       expect(reasonOf({ ...revoke, Event: event, OpenID: '' })).toBe('incomplete');
     },
   );
+
+  it('is the same event however WeChat capitalises it', () => {
+    const { msgType, event, dedupeKey } = read({ ...revoke, MsgType: 'Event', Event: 'User_Authorization_Revoke' });
+    expect([msgType, event, dedupeKey]).toEqual(['event', 'user_authorization_revoke', read(revoke).dedupeKey]);
+  });
+
+  it('of a plugin names it, and leaves the person who is only known there alone', () => {
+    const text = JSON.stringify({ ...revoke, PluginID: 'wx123', OpenPID: ' G7' }).replace('"OpenID"', '" OpenID"');
+    expect(read(text)).toMatchObject({ openId: person, pluginId: 'wx123', fields: { OpenPID: 'G7' } });
+  });
 
   it('brings a unionId under either spelling, and must not contradict itself', () => {
     expect(read({ ...revoke, UnionID: ' oU1 ' }).unionId).toBe('oU1');

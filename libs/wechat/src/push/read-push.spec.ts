@@ -115,6 +115,14 @@ describe('a push in compatible mode', () => {
 });
 
 describe('a push in plain mode', () => {
+  it("is read under the signature of WeChat's sample", () => {
+    const [at, signed] = ['1714037059', '899cf89e464efb63f54ddac96b0a0a235f53aa78'];
+    const query = { timestamp: at, nonce: '486452656', signature: signed, openid: 'o9AgO5Kd5ggOC-bXrbNODIiE3bGY' };
+    const given = { body: message, settings: plain, query, nowMs: Number(at) * 1000 };
+    expect(receive(given)).toMatchObject({ ok: true, message: { event: 'debug_demo' } });
+    expect(receive({ ...given, query: { ...query, nonce: '486452657' } })).toEqual(refused('bad_signature'));
+  });
+
   it('is read when the URL is signed', () => {
     expect(receive({ body: message, settings: plain, query: plainQuery })).toMatchObject({ ok: true });
   });
