@@ -83,4 +83,22 @@ describe('The tables of a follower', () => {
     );
     expect(ways).toBe(12);
   }, 120_000);
+
+  it('take no transaction for done in which a handler kept a failed statement to itself', async () => {
+    const problem = 'a statement in this transaction had failed';
+    const byPg = swallow(pgStore<PoolClient>(pool), (tx, line) => tx.query('INSERT INTO told VALUES ($1)', [line]));
+    await expect(byPg).rejects.toThrow(problem);
+    const byPrisma = swallow(prismaStore(identity.prisma), async (tx, line) =>
+      tx.$executeRawUnsafe('INSERT INTO told VALUES ($1)', line),
+    );
+    await expect(byPrisma).rejects.toThrow(problem);
+  });
 });
+
+/** PostgreSQL answers the COMMIT of a transaction in which a statement failed with a rollback, and no error. */
+function swallow<Tx>(store: FollowerStore<Tx>, tell: (tx: Tx, line: string | null) => Promise<unknown>): Promise<void> {
+  return store.transaction(async ({ tx }) => {
+    await tell(tx, 'an effect');
+    await tell(tx, null).catch(() => undefined);
+  });
+}

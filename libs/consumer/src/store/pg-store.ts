@@ -1,11 +1,12 @@
 import type { FollowerStore, Unit } from '../book.js';
+import { FailedStatement } from './failed-statement.js';
 import { SqlBook } from './sql-book.js';
 import type { Query } from './sql-desk.js';
 import { tables, tablesLock } from './tables.js';
 
 /** What we need of pg's PoolClient. */
 export interface PgClient {
-  query(sql: string, parameters?: unknown[]): Promise<{ rows: unknown[] }>;
+  query(sql: string, parameters?: unknown[]): Promise<{ rows: unknown[]; command?: string }>;
 }
 
 /** What we need of pg's Pool. */
@@ -36,7 +37,8 @@ export class PgStore<Client extends PgClient> implements FollowerStore<Client> {
     try {
       await client.query('BEGIN');
       const result = await work({ tx: client, book: this.book(client) });
-      await client.query('COMMIT');
+      const { command } = await client.query('COMMIT');
+      if (command === 'ROLLBACK') throw new FailedStatement();
       return result;
     } catch (error) {
       // A connection that cannot roll back is not given back: its transaction may still be open.

@@ -1,4 +1,5 @@
 import type { FollowerStore, Unit } from '../book.js';
+import { FailedStatement } from './failed-statement.js';
 import { SqlBook } from './sql-book.js';
 import type { Query } from './sql-desk.js';
 import { tables, tablesLock } from './tables.js';
@@ -35,6 +36,13 @@ export class PrismaStore<Tx extends PrismaTransaction> implements FollowerStore<
   }
 
   transaction<T>(work: (unit: Unit<Tx>) => Promise<T>): Promise<T> {
-    return this.prisma.$transaction((tx) => work({ tx, book: this.book(tx) }), limits);
+    return this.prisma.$transaction(async (tx) => {
+      const result = await work({ tx, book: this.book(tx) });
+      // Prisma does not hand over how a COMMIT was answered; after a failed statement this fails as well.
+      await tx.$queryRawUnsafe('SELECT 1 AS whole').then(undefined, (cause: unknown) => {
+        throw new FailedStatement({ cause });
+      });
+      return result;
+    }, limits);
   }
 }
