@@ -77,7 +77,10 @@ describe('Debezium in the place of the relay', () => {
       CREATE SEQUENCE seen_n;
       CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO seen SELECT nextval(''seen_n''), NEW.*; RETURN NULL; END';
       CREATE TRIGGER see AFTER INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION see();`);
+    // Who writes has a table of that name for itself, which must not be taken for ours.
+    await client.query('CREATE TEMPORARY TABLE outbox (LIKE outbox)');
     const userId = await changedUser();
+    await client.query('DROP TABLE pg_temp.outbox');
     await start();
     const sent = [...(await published(userId, 'user-events')), ...(await published(userId, 'notices'))];
     expect(sent).toHaveLength(3);

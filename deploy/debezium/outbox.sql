@@ -24,8 +24,9 @@ CREATE TABLE IF NOT EXISTS outbox (
   content_type text NOT NULL DEFAULT 'application/json'
 );
 
--- Of its definer: whoever may write the journal need not know of the outbox.
-CREATE OR REPLACE FUNCTION fill_outbox() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+-- Of its definer: whoever may write the journal need not know of the outbox. Temporary tables last, or a caller's own table
+-- of the same name would be taken for ours.
+CREATE OR REPLACE FUNCTION fill_outbox() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
   INSERT INTO outbox
     SELECT event_id, CASE WHEN version IS NULL THEN 'identity.notices.v1' ELSE 'identity.user-events.v1' END, key, type, entity_id,
