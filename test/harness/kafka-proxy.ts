@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { redirectBrokers } from './kafka-redirect.js';
 
 /** Of Kafka's requests, those that a spec meddles with. */
-const apiKeys = { produce: 0, fetch: 1, metadata: 3, initProducerId: 22 } as const;
+const apiKeys = { produce: 0, fetch: 1, metadata: 3, offsetCommit: 8, initProducerId: 22 } as const;
 export type Api = keyof typeof apiKeys;
 
 /**

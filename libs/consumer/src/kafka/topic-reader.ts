@@ -21,8 +21,9 @@ const sessionMs = 15_000;
 const databaseRetryMs = 1_000;
 
 /**
- * Reads one topic in a consumer group without losing anything: an offset is resolved when the effects of its record are
- * committed in the database, and committed to Kafka after that. What is redelivered the guard recognises.
+ * Reads one topic in a consumer group without losing anything: an offset is committed to Kafka when the effects of its
+ * record are committed in the database, and resolved after that, so that what Kafka did not take is fetched again. What is
+ * redelivered the guard recognises.
  */
 export class TopicReader {
   /** Set when KafkaJS gave up for good. */
@@ -45,8 +46,11 @@ export class TopicReader {
       allowAutoTopicCreation: false,
       maxWaitTimeInMs: 500,
     });
-    const { CRASH, FETCH } = this.consumer.events;
+    const { CRASH, FETCH, END_BATCH_PROCESS } = this.consumer.events;
     this.consumer.on(FETCH, () => (this.fetchedAt = performance.now()));
+    this.consumer.on(END_BATCH_PROCESS, ({ payload }) => {
+      if (payload.batchSize === 0) this.passOver(payload);
+    });
     this.consumer.on(CRASH, ({ payload: { error, restart } }) => {
       options.sink.log('error', 'the Kafka consumer crashed', { error, restart });
       if (!restart) this.crash = error;
@@ -80,12 +84,21 @@ export class TopicReader {
       if (last === undefined) return;
       const { topic, partition, messages } = payload.batch;
       const offset = done === messages.length ? payload.batch.lastOffset() : last.offset;
-      const partitions = [{ partition, offset: String(BigInt(offset) + 1n) }];
+      const partitions = [{ partition, offset: after(offset) }];
       await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions }] });
+      payload.resolveOffset(offset);
     } finally {
       clearInterval(beating);
       this.workedAt = null;
     }
+  }
+
+  /** Marks of transactions, which nobody hands us; whoever waits for the end of a partition waits for them, too. */
+  private passOver({ topic, partition, lastOffset }: { topic: string; partition: number; lastOffset: string }): void {
+    this.consumer.commitOffsets([{ topic, partition, offset: after(lastOffset) }]).catch((error: unknown) => {
+      this.options.sink.log('warn', 'the place behind a transaction was not noted; it is tried again', { error });
+      if (!this.isStopping) this.consumer.seek({ topic, partition, offset: lastOffset });
+    });
   }
 
   /** Answers how many records are done: all, unless we are stopping or the partition was taken away. */
@@ -109,7 +122,6 @@ export class TopicReader {
             done = before + count;
             this.workedAt = performance.now();
             this.isDatabaseAway = false;
-            payload.resolveOffset(batch.messages[done - 1]?.offset ?? batch.lastOffset());
             await beat();
             return mayGoOn();
           },
@@ -126,3 +138,5 @@ export class TopicReader {
     return done;
   }
 }
+
+const after = (offset: string): string => String(BigInt(offset) + 1n);
