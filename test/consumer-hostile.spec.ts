@@ -40,6 +40,7 @@ describe('Services that follow the events', () => {
 
   const follow = async (groupId: string, who: string, takesMs = 0): Promise<IdentityFollower<PoolClient>> => {
     const onUser = async ({ userId, version }: Change, transaction: PoolClient): Promise<void> => {
+      if (userId === 'thrower') throw new Error('with\u0000nothing');
       await transaction.query('INSERT INTO done (user_id, version, by_whom) VALUES ($1, $2, $3)', [
         userId,
         version,
@@ -103,12 +104,24 @@ describe('Services that follow the events', () => {
     const follower = await follow('poisoned', 'one');
     await until(async () => (await done()).some(({ user_id: id }) => id === after.id), patience);
     const { key: _key, headers, value } = good;
+    const { user }: { user: object } = JSON.parse(value ?? '');
+    const withUser = (more: object): string =>
+      JSON.stringify({ ...JSON.parse(value ?? ''), user: { ...user, ...more } });
+    const nested = (value ?? '').replace(/}$/, `,"deep":${'['.repeat(50_000)}${']'.repeat(50_000)}}`);
     await send(events, [
       { key: null, value: 'no JSON', headers },
       { key: 'no id', value: 'no JSON', headers },
       { key: 'with\u0000nothing', value: '{}', headers: {} },
       { key: Buffer.from([0xff, 0xfe, 0x00]), value: Buffer.from([0xff, 0x00]), headers: { ce_id: '\u0000' } },
       { key: randomBytes(10_000).toString('base64'), value: '[]', headers: { ...headers, ce_sequence: 'seven' } },
+      { key: 'nothing-in-its-id', value: withUser({ id: 'with\u0000nothing' }), headers },
+      { key: 'long-id', value: withUser({ id: randomBytes(10_000).toString('base64') }), headers },
+      { key: 'unknown-status', value: withUser({ id: 'unknown-status', status: 'asleep' }), headers },
+      { key: 'no-list', value: withUser({ id: 'no-list', identities: 'none' }), headers },
+      { key: 'no-version', value: withUser({ id: 'no-version', version: '2' }), headers },
+      { key: 'open-id', value: withUser({ id: 'open-id', identities: [{ appId: 'a1', openId: '\u0000' }] }), headers },
+      { key: 'thrower', value: withUser({ id: 'thrower' }), headers },
+      { key: before.id, value: nested, headers },
       { key: before.id, value: null, headers },
       { key: before.id, value, headers: { ...headers, ce_type: 'identity.NotYetKnown.v9' } },
     ]);
@@ -118,9 +131,9 @@ describe('Services that follow the events', () => {
     await until(async () => (await done()).filter(isLinked).length === 2, patience);
     const isThrough = async (): Promise<boolean> => {
       const { isReady, parkedUsers } = await follower.health();
-      return isReady && parkedUsers === 5;
+      return isReady && parkedUsers === 12;
     };
-    await until(isThrough, { ...patience, what: 'each of the five put aside' });
+    await until(isThrough, { ...patience, what: 'each of the twelve put aside' });
     expect(await follower.health()).toMatchObject({ isLive: true });
   }, 180_000);
 });

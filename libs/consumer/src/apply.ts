@@ -5,6 +5,7 @@ import type { Handlers } from './handlers.js';
 import type { Incoming } from './incoming.js';
 import type { Log } from './log.js';
 import { LostRace, racing } from './race.js';
+import { reasonOf } from './reason.js';
 import type { RunPlan } from './run.js';
 import { planRun, seen } from './run.js';
 import { turn } from './turn.js';
@@ -116,10 +117,9 @@ export class Applier<Tx> {
     error: unknown,
     finish: Finish,
   ): Promise<void> {
-    const reason = error instanceof Error ? error.message : String(error);
     // The database being away fails here too, and is thrown: then the record comes again instead.
     await this.store.transaction(async ({ book }) => {
-      await book.park(record.userId, [record.body], reason);
+      await book.park(record.userId, [record.body()], reasonOf(error));
       await finish(book);
     });
     this.applied.parked += 1;
@@ -128,7 +128,7 @@ export class Applier<Tx> {
 
   private async joinParked(book: Book, { userId, body }: Step): Promise<boolean> {
     if (!(await book.parked([userId])).has(userId)) return false;
-    await book.park(userId, [body], '');
+    await book.park(userId, [body()], '');
     return true;
   }
 
@@ -152,7 +152,7 @@ export class Applier<Tx> {
       for (const identity of step.gained) await this.handlers.onLinked?.(step.change.userId, identity, tx);
       await this.handlers.onUser?.(step.change, tx);
     }
-    for (const step of plan.parked) await book.park(step.userId, [step.body], '');
+    for (const step of plan.parked) await book.park(step.userId, [step.body()], '');
     await book.await(answersTo(plan.read, this.options.answers));
     return plan;
   }

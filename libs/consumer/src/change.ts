@@ -28,9 +28,9 @@ export function readChange(event: Envelope): Change | null {
   const { status } = user;
   if (status !== 'live' && status !== 'merged' && status !== 'erased')
     throw new UnreadableEvent('the status is unknown');
-  const mergedInto = text(user['mergedInto']) ?? text(data['mergedInto']);
+  const mergedInto = idOf(user['mergedInto']) ?? idOf(data['mergedInto']);
   const change = {
-    userId: text(user['id']) ?? refuse('the user has no id'),
+    userId: idOf(user['id']) ?? refuse('the user has no id'),
     epoch: event.epoch,
     version: wholeNumber(user['version']),
     at: text(data['occurredAt']) ?? event.time,
@@ -59,6 +59,12 @@ function record(value: unknown, problem: string): Readonly<Record<string, unknow
 
 function text(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
+}
+
+/** What every table and index takes. */
+function idOf(value: unknown): string | null {
+  const id = text(value);
+  return id === null || /^[!-~]{1,100}$/.test(id) ? id : refuse('an id is no id of ours');
 }
 
 function wholeNumber(value: unknown): number {

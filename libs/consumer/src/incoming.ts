@@ -7,10 +7,13 @@ import { readChange } from './change.js';
 
 /** A record as it came in: a step of a user, a question, something that is neither, or something we cannot read (yet). */
 export type Incoming =
-  | { readonly kind: 'step'; readonly userId: string; readonly change: Change; readonly body: string }
+  | { readonly kind: 'step'; readonly userId: string; readonly change: Change; readonly body: Body }
   | { readonly kind: 'proposal'; readonly proposal: MergeProposedData }
   | { readonly kind: 'other' }
-  | { readonly kind: 'unreadable'; readonly userId: string; readonly problem: string; readonly body: string };
+  | { readonly kind: 'unreadable'; readonly userId: string; readonly problem: string; readonly body: Body };
+
+/** What is kept of a record whose user is parked; made then only. */
+type Body = () => string;
 
 export interface RawRecord {
   readonly key: Buffer | string | null;
@@ -22,12 +25,16 @@ export interface RawRecord {
 export function fromRecord(raw: RawRecord): Incoming {
   // A tombstone: there is nothing to know of its key any more, and an erased user was told as such before.
   if (raw.value === null) return { kind: 'other' };
-  return reading(raw.key?.toString() ?? '', () => fromHeaders(raw.headers, raw.value), keepRecord(raw));
+  return reading(
+    raw.key?.toString() ?? '',
+    () => fromHeaders(raw.headers, raw.value),
+    () => keepRecord(raw),
+  );
 }
 
 /** An item of the HTTP feed. */
 export function fromFeed(item: unknown): Incoming {
-  const body = JSON.stringify({ event: item });
+  const body = (): string => JSON.stringify({ event: item });
   return reading(keyOf(item), () => fromStructured(item), body);
 }
 
@@ -60,13 +67,13 @@ function keepRecord({ key, headers, value }: RawRecord): string {
   return JSON.stringify({ record });
 }
 
-function reading(key: string, read: () => Envelope, body: string): Incoming {
+function reading(key: string, read: () => Envelope, body: Body): Incoming {
   try {
     const event = read();
     if (isProposal(event)) return { kind: 'proposal', proposal: event.data };
     const change = event.version === null && !isState(event) ? null : readChange(event);
     if (change === null) return { kind: 'other' };
-    return { kind: 'step', userId: change.userId, change, body: JSON.stringify({ event: toStructured(event) }) };
+    return { kind: 'step', userId: change.userId, change, body };
   } catch (error) {
     if (!(error instanceof UnreadableEvent)) throw error;
     return { kind: 'unreadable', userId: nameOf(key), problem: error.message, body };

@@ -2,6 +2,7 @@ import type { Applier } from './apply.js';
 import type { FollowerStore } from './book.js';
 import { fromBody } from './incoming.js';
 import type { Log } from './log.js';
+import { reasonOf } from './reason.js';
 
 export interface RetryOptions {
   /** After the first failure; doubles with each. Default 1 s. */
@@ -37,8 +38,7 @@ export async function retryOne<Tx>(
     if (tried === null) throw error;
     const { userId, attempts }: { userId: string; attempts: number } = tried;
     const waitMs = Math.min(maxMs, firstMs * 2 ** Math.min(attempts, 20));
-    const reason = error instanceof Error ? error.message : String(error);
-    await store.transaction(({ book }) => book.postpone(userId, waitMs, reason));
+    await store.transaction(({ book }) => book.postpone(userId, waitMs, reasonOf(error)));
     log('error', 'a parked user failed again', { userId, attempts: attempts + 1, waitMs, error });
     // Where everybody fails the cause is not one user: then slowly.
     return 'idle';

@@ -3,7 +3,7 @@ import type { Book, Holding, PlacedHolding, SeenUser, UserRow } from '../book.js
 import { LostRace } from '../race.js';
 import { SqlDesk } from './sql-desk.js';
 
-const userColumns = `user_id AS "userId", epoch::int AS epoch, version::float8 AS version, at, status,
+const userColumns = `user_id AS "userId", epoch::float8 AS epoch, version::float8 AS version, at, status,
   merged_into AS "mergedInto", folded_into AS "foldedInto", current_id AS "currentId"`;
 /** Sets travel as one JSON parameter: it is the one form that pg and Prisma's raw queries pass on alike. */
 const identityRows = 'jsonb_to_recordset($1::jsonb) AS i("appId" text, "openId" text)';
