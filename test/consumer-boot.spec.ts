@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { Pool, type PoolClient } from 'pg';
 import { History, IdentityFollower, kafka, pgStore } from '#consumer';
 import { toHeaders, topicName, topics } from '#events';
 import { brokers, createTopics, patience, send } from './consumer-scene.js';
 import { type Database, emptyDatabase } from './harness/database.js';
-import { freshTopicPrefix, kafkaClient } from './harness/kafka.js';
+import { freshTopicPrefix, undoTransaction } from './harness/kafka.js';
 import { type KafkaProxy, startKafkaProxy } from './harness/kafka-proxy.js';
 import { until } from './harness/until.js';
 
@@ -53,17 +52,7 @@ describe('The boot of a service', () => {
   }, 120_000);
 
   it('comes to its end where a transaction was undone behind the last record, as mirrors write them', async () => {
-    const producer = kafkaClient().producer({
-      transactionalId: `mirror-${randomBytes(4).toString('hex')}`,
-      idempotent: true,
-      maxInFlightRequests: 1,
-    });
-    await producer.connect();
-    const transaction = await producer.transaction();
-    const message = { key: 'nobody', value: '{}' };
-    await transaction.send({ topic: states, messages: [0, 1, 2].map((partition) => ({ ...message, partition })) });
-    await transaction.abort();
-    await producer.disconnect();
+    await undoTransaction(states, [0, 1, 2]);
     const lost = proxy.next('offsetCommit', 'refuse', 5);
     await follower.start();
     await lost.done;

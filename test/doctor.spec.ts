@@ -2,7 +2,7 @@ import { Partitioners } from 'kafkajs';
 import { Database, examine, pickPublished, readPublishedPlaces, type Violation } from '../libs/store/src/index.js';
 import { type Acme, ok, startAcme } from './harness/acme.js';
 import { runCli } from './harness/cli.js';
-import { createSmallTopics, freshTopicPrefix, kafkaClient } from './harness/kafka.js';
+import { createSmallTopics, freshTopicPrefix, kafkaClient, undoTransaction } from './harness/kafka.js';
 import { startRelay } from './harness/processes.js';
 import { services } from './harness/services.js';
 import { shortOrWhole } from './harness/torture.js';
@@ -251,6 +251,8 @@ describe('The doctor', () => {
     await producer.send({ topic: states, messages: [{ key: stale.id, value: state(stale, 7) }] });
     await until(isSwept, { timeoutMs: 60_000, what: 'one more sweep' });
     expect((await doctor()).stdout).toContain(`tells of version 7, which was never committed: ${stale.id}`);
+    await undoTransaction(states, [0, 1, 2]);
+    await until(isSwept, { timeoutMs: 60_000, what: 'the place behind a transaction' });
     expect(await (await fetch(`${sweeping.url}/metrics`)).text()).toContain(
       'unionlink_relay_states_told_again_total 5',
     );

@@ -74,6 +74,23 @@ export async function produce(topic: string, messages: readonly Message[]): Prom
   await producer.disconnect();
 }
 
+/** What a transaction leaves that was undone: records that nobody is handed, and the mark behind them, as mirrors write. */
+export async function undoTransaction(topic: string, partitions: readonly number[]): Promise<void> {
+  const producer = kafkaClient().producer({
+    transactionalId: `spec-${randomBytes(6).toString('hex')}`,
+    idempotent: true,
+    maxInFlightRequests: 1,
+  });
+  await producer.connect();
+  const transaction = await producer.transaction();
+  await transaction.send({
+    topic,
+    messages: partitions.map((partition) => ({ key: 'nobody', value: '{}', partition })),
+  });
+  await transaction.abort();
+  await producer.disconnect();
+}
+
 /** Everything in the topic from its beginning to where it ended when this was called; by partition, then by offset. */
 export async function readTopic(topic: string, options: ReadOptions = {}): Promise<KafkaRecord[]> {
   const admin = kafkaClient(options.brokers).admin();

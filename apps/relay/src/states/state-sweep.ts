@@ -143,6 +143,18 @@ export class StateSweep {
       over.abort();
     });
     let readAt = performance.now();
+    const passTo = (partition: number, lastOffset: string): void => {
+      const part = window.get(partition);
+      if (part === undefined || part.next >= part.end) return;
+      const next = BigInt(lastOffset) + 1n;
+      part.next = next < part.end ? next : part.end;
+      readAt = performance.now();
+      if ([...window.values()].every((one) => one.next >= one.end)) over.abort();
+    };
+    // Marks of transactions, which nobody hands us.
+    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { batchSize, partition, lastOffset } }) => {
+      if (batchSize === 0) passTo(partition, lastOffset);
+    });
     await consumer.run({
       autoCommit: false,
       eachBatch: async (payload) => {
@@ -152,11 +164,8 @@ export class StateSweep {
         for (const { key, value, offset } of batch.messages)
           if (BigInt(offset) < part.end) last.set(key?.toString() ?? '', lastRecordOf(value));
         if (last.size > usersMax) await this.settle(last, places, usersMax / 2);
-        const next = BigInt(batch.lastOffset()) + 1n;
-        part.next = next < part.end ? next : part.end;
         await payload.heartbeat();
-        readAt = performance.now();
-        if ([...window.values()].every((one) => one.next >= one.end)) over.abort();
+        passTo(batch.partition, batch.lastOffset());
       },
     });
     const either = AbortSignal.any([over.signal, signal]);
