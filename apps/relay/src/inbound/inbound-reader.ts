@@ -122,9 +122,10 @@ export class InboundReader {
       const isLast = start + chunkMax >= messages.length;
       const done = isLast ? payload.batch.lastOffset() : chunk.at(-1)?.offset;
       if (done === undefined) return;
-      payload.resolveOffset(done);
       const partitions = [{ partition, offset: String(BigInt(done) + 1n) }];
       await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions }] });
+      // Behind the commit: a place that Kafka did not take is taken again with what lies before it.
+      payload.resolveOffset(done);
       // KafkaJS learns here that the group is rebalancing, and must hear that error again to join anew.
       await payload.heartbeat();
     }
