@@ -1,5 +1,6 @@
 import type { Database } from './database.js';
-import type { JournalRow } from './journal.js';
+import type { JournalRow, StoredRow } from './journal.js';
+import { journalRowOf } from './journal.js';
 import type { SnapshotCursor } from './journal-cursor.js';
 import { decodeCursor, parseSnapshot, snapshotText } from './journal-cursor.js';
 import { incarnationSql } from './journal-sql.js';
@@ -16,20 +17,7 @@ export interface Selection {
   readonly to: Date | null;
 }
 
-interface Row extends Record<string, unknown> {
-  id: number;
-  time: string;
-  entity_id: string;
-  user_id: string | null;
-  version: number | null;
-  key: string;
-  type: string;
-  event_id: string;
-  request_id: string | null;
-  traceparent: string | null;
-  data: string;
-  epoch: number;
-}
+type Row = StoredRow & { epoch: number };
 
 const columns = `j.id, to_char(j.recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS time, j.entity_id,
   j.user_id, j.version, j.key, j.type, j.event_id, j.request_id, j.traceparent, j.data::text AS data`;
@@ -70,7 +58,7 @@ export async function readPublished(
       page.limit,
     ],
   });
-  return { rows: found.map(rowOf), epoch: found[0]?.epoch ?? 1 };
+  return { rows: found.map(journalRowOf), epoch: found[0]?.epoch ?? 1 };
 }
 
 /** The last rows as they are now, oldest first, and the place right behind all there is. */
@@ -90,7 +78,7 @@ export async function readLast(
   const [first] = found;
   if (first === undefined) throw new Error('the installation row is missing: run the migrations');
   const { snapshot, incarnation, epoch } = first;
-  const rows = found.filter(({ id }) => id !== null).map(rowOf);
+  const rows = found.filter(({ id }) => id !== null).map(journalRowOf);
   const next = { seen: parseSnapshot(snapshot), upto: null, after: 0, incarnation };
   return { rows: rows.toReversed(), next, epoch };
 }
@@ -112,20 +100,4 @@ const floorOf = (database: Database, from: Date): Promise<number> => lastIdBefor
 
 function valuesOf({ entityId, userIds, types, from, to }: Selection): unknown[] {
   return [entityId, userIds, types, from, to];
-}
-
-function rowOf(row: Row): JournalRow {
-  return {
-    id: row.id,
-    time: row.time,
-    entityId: row.entity_id,
-    userId: row.user_id,
-    version: row.version,
-    key: row.key,
-    type: row.type,
-    eventId: row.event_id,
-    requestId: row.request_id,
-    traceparent: row.traceparent,
-    data: row.data,
-  };
 }

@@ -43,7 +43,8 @@ interface Meta {
   readonly newest: number | null;
 }
 
-interface Row extends Record<string, unknown> {
+/** A row of the journal as PostgreSQL answers it. */
+export interface StoredRow extends Record<string, unknown> {
   id: number;
   time: string;
   entity_id: string;
@@ -74,7 +75,7 @@ export async function readPortion(database: Database, query: PortionQuery): Prom
   const { cursor, filter } = query;
   const upto = cursor.upto ?? boundOf(query);
   const ask = async (statement: { name?: string; text: string }, window: number): Promise<Portion | null> => {
-    const found = await database.query<Row>({
+    const found = await database.query<StoredRow>({
       ...statement,
       values: [
         upto === null ? null : snapshotText(upto),
@@ -115,13 +116,13 @@ function boundOf({ cursor, upto }: PortionQuery): Snapshot | null {
   return upto;
 }
 
-function portionOf({ cursor, limit }: PortionQuery, meta: Meta, rows: readonly Row[]): Portion {
+function portionOf({ cursor, limit }: PortionQuery, meta: Meta, rows: readonly StoredRow[]): Portion {
   const upto = parseSnapshot(meta.upto);
   const { incarnation } = meta;
   const last = rows.at(-1);
   const isEnd = rows.length < limit || last === undefined;
   return {
-    rows: rows.filter((row) => row.data !== null).map(rowOf),
+    rows: rows.filter((row) => row.data !== null).map(journalRowOf),
     next: isEnd ? { seen: upto, upto: null, after: 0, incarnation } : { ...cursor, upto, after: last.id, incarnation },
     upto,
     isEnd,
@@ -129,7 +130,7 @@ function portionOf({ cursor, limit }: PortionQuery, meta: Meta, rows: readonly R
   };
 }
 
-function rowOf(row: Row): JournalRow {
+export function journalRowOf(row: StoredRow): JournalRow {
   return {
     id: row.id,
     time: row.time,
