@@ -1,7 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { say } from '../tools/machine.js';
 import { flawless } from './broker/judge.js';
+import { endsOf } from './broker/read-through.js';
+import { readTopic } from './harness/kafka.js';
 import { randomOf } from './harness/random.js';
+import { counted, shortOrWhole } from './harness/torture.js';
 import { until } from './harness/until.js';
 import { type Callers, startCallers } from './ledger/callers.js';
 import {
@@ -10,6 +13,7 @@ import {
   type RelaySlot,
   startInstallation,
 } from './ledger/installation.js';
+import { type Ends, repeatsAcross } from './ledger/repeats.js';
 import { judgeInstallation } from './ledger/verdict.js';
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9));
@@ -88,6 +92,21 @@ describe(`What callers were told, APIs and relays under load (SEED=${seed})`, ()
     await delay(below(100));
     await relay.replace();
     await installation.expireLeasesOf(relayId);
+  };
+
+  /** One of its sends is stored and it does not know, another one never arrives. Answers where the topic ended then. */
+  const killBetweenSendAndSave = async (relay: RelaySlot): Promise<Ends> => {
+    const { events, brokers } = installation;
+    const relayId = await untilHolding(relay);
+    await untilPublishing();
+    const lost = relay.proxy.next('produce', 'hold', 1, events);
+    const unknown = relay.proxy.next('produce', 'swallow', 1, events);
+    await Promise.all([lost.done, unknown.done]);
+    await relay.replace();
+    const ends = await endsOf(events, brokers);
+    await untilMore();
+    await installation.expireLeasesOf(relayId);
+    return ends;
   };
 
   const killApi = async (index: number): Promise<void> => {
@@ -188,6 +207,22 @@ describe(`What callers were told, APIs and relays under load (SEED=${seed})`, ()
       await begin(options);
       await run();
       expect(await judged(what)).toEqual({ ...flawless, broken: [] });
+    },
+    timeLimitMs,
+  );
+
+  it(
+    'outlives relays that are killed between the send and the save, each of which repeats something (scenario 18)',
+    async () => {
+      await begin();
+      const deaths: Ends[] = [];
+      for (let kill = 0; kill < shortOrWhole(4, 20); kill += 1)
+        deaths.push(await killBetweenSendAndSave(relayOf(kill)));
+      expect(await judged(`${deaths.length} times kill -9 between send and save`)).toEqual({ ...flawless, broken: [] });
+      const repeats = repeatsAcross(deaths, await readTopic(installation.events, installation));
+      counted('stored again after each kill', repeats);
+      expect(repeats.map((count) => count > 0)).toEqual(deaths.map(() => true));
+      expect(callers.failures).toBe(0);
     },
     timeLimitMs,
   );

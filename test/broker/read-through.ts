@@ -48,7 +48,8 @@ export async function readThrough(topic: string, brokers: string, take: (record:
   }
 }
 
-async function endsOf(topic: string, brokers: string): Promise<Map<number, bigint>> {
+/** By partition; of those that hold something. */
+export async function endsOf(topic: string, brokers: string): Promise<Map<number, bigint>> {
   const admin = kafkaClient(brokers).admin();
   await admin.connect();
   try {

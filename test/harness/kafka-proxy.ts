@@ -25,8 +25,8 @@ export interface Struck {
 export interface KafkaProxy {
   /** As KAFKA_BROKERS takes it. What the broker says of its own address is changed to this one. */
   readonly brokers: string;
-  /** What happens to the next `times` requests of this kind. */
-  next(api: Api, fault: Fault, times?: number): Struck;
+  /** What happens to the next `times` requests of this kind; where `topic` is given, to those that name it. */
+  next(api: Api, fault: Fault, times?: number, topic?: string): Struck;
   /** The broker's side of every connection is gone, and nobody tells the clients. New connections are well. */
   halfOpen(): void;
   /** Nothing goes anywhere, neither on old connections nor on new ones, which are accepted, until `heal`. */
@@ -40,6 +40,7 @@ export interface KafkaProxy {
 
 interface Plan {
   readonly apiKey: number;
+  readonly topic: string;
   readonly fault: Fault;
   left: number;
   readonly released: Promise<void>;
@@ -72,10 +73,11 @@ export async function startKafkaProxy(target: string): Promise<KafkaProxy> {
   weather.port = (server.address() as AddressInfo).port;
   return {
     brokers: `127.0.0.1:${weather.port}`,
-    next: (api, fault, times = 1) => {
+    next: (api, fault, times = 1, topic = '') => {
       const [happening, holding] = [openPromise(), openPromise()];
       weather.plans.push({
         apiKey: apiKeys[api],
+        topic,
         fault,
         left: times,
         released: holding.promise,
@@ -141,7 +143,8 @@ class Link {
   private onRequest(frame: Buffer): void {
     if (this.isDeaf || this.weather.isBlackHole) return;
     const apiKey = frame.readInt16BE(4);
-    const plan = this.weather.plans.find((one) => one.apiKey === apiKey && one.left > 0) ?? null;
+    const plan =
+      this.weather.plans.find((one) => one.left > 0 && one.apiKey === apiKey && frame.includes(one.topic)) ?? null;
     if (plan !== null) plan.left -= 1;
     const isLast = plan?.left === 0;
     this.asked.set(frame.readInt32BE(8), { apiKey, apiVersion: frame.readInt16BE(6), plan, isLast });

@@ -13,6 +13,8 @@ export interface Acknowledged {
 /** People who log in without pause, at any of the APIs, and come again until they are answered. */
 export interface Callers {
   readonly ledger: readonly Acknowledged[];
+  /** Of each call that was answered. */
+  readonly tookMs: readonly number[];
   /** Calls without an answer, or with another one than 200. */
   readonly failures: number;
   end(): Promise<void>;
@@ -28,13 +30,16 @@ const restMs = 15;
 export function startCallers(urls: readonly string[], random: () => number): Callers {
   const apis = urls.map((url) => http(url, operatorKey));
   const ledger: Acknowledged[] = [];
+  const tookMs: number[] = [];
   const state = { isOn: true, failures: 0, calls: 0 };
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
 
   const call = async (body: object, identity: string): Promise<boolean> => {
+    const began = performance.now();
     try {
       const answer = await pick(apis).post('/v1/identities/resolve', body, { signal: AbortSignal.timeout(10_000) });
       if (answer.status !== 200) return false;
+      tookMs.push(performance.now() - began);
       ledger.push({ userId: answer.body.user.id, version: answer.body.user.version, identity });
       return true;
     } catch {
@@ -62,6 +67,7 @@ export function startCallers(urls: readonly string[], random: () => number): Cal
   const running = Array.from({ length: lanes }, lane);
   return {
     ledger,
+    tookMs,
     get failures() {
       return state.failures;
     },

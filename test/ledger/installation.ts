@@ -35,6 +35,8 @@ export interface Installation {
   readonly database: Database;
   readonly brokers: string;
   readonly prefix: string;
+  /** Full name of the topic of user events. */
+  readonly events: string;
   readonly apis: readonly Slot[];
   readonly relays: readonly RelaySlot[];
   killPostgres(): Promise<void>;
@@ -73,6 +75,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     database,
     brokers,
     prefix,
+    events: `${prefix}identity.user-events.v1`,
     apis,
     relays,
     killPostgres: async () => {

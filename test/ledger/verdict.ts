@@ -27,14 +27,14 @@ const digest = (text: string): string => createHash('md5').update(text).digest('
 
 /** Reads the topic as the simplest consumer of the contract does, and holds it against the journal and the ledger. */
 export async function judgeInstallation(
-  { database, brokers, prefix }: Installation,
+  { database, brokers, events }: Installation,
   ledger: readonly Acknowledged[],
 ): Promise<Counted> {
   const committed = await committedContents(database);
   const judge = new Judge();
   const states = new Map<string, State>();
   const spoilt = new Set<string>();
-  await readThrough(`${prefix}identity.user-events.v1`, brokers, (record) => {
+  await readThrough(events, brokers, (record) => {
     if (record.version > (judge.versions.get(record.key) ?? 0)) {
       const data = JSON.parse(record.value) as { user: State };
       states.set(record.key, data.user);
