@@ -16,12 +16,14 @@ import {
   takeShards,
 } from '../libs/store/src/index.js';
 import { startKafka } from '../tools/kafka.js';
+import { startAcmeOn } from './harness/acme.js';
 import { type Database as TestDatabase, freshDatabase } from './harness/database.js';
 import { createSmallTopics, freshTopicPrefix, type KafkaRecord, kafkaClient, readTopic } from './harness/kafka.js';
-import { type App, startRelay } from './harness/processes.js';
+import { type App, startApi, startRelay } from './harness/processes.js';
 import { services } from './harness/services.js';
-import { shortOrWhole } from './harness/torture.js';
+import { counted, shortOrWhole } from './harness/torture.js';
 import { until } from './harness/until.js';
+import { startCallers } from './ledger/callers.js';
 import { change, connect, createUsers, lock, notice, step, type Step } from './relay-people.js';
 
 /** One set of topics for all, small ones: reading 48 partitions takes a while. Each spec looks at its own users. */
@@ -102,6 +104,8 @@ function expectSameCopies(records: readonly KafkaRecord[]): number {
   }
   return repeats;
 }
+
+const median = (numbers: readonly number[]): number => numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? NaN;
 
 /** Where the shards stand, as stored. */
 const places = async (): Promise<string> => {
@@ -326,26 +330,40 @@ describe('The relay', () => {
     expect(rows).toEqual([{ moved: '12' }]);
   });
 
-  it('goes on when the broker comes back, without a gap', async () => {
+  it('goes on when the broker comes back, without a gap, and callers of the API notice nothing (scenario 18)', async () => {
     const folder = join(services.folder, `broker-${randomUUID()}`);
     const broker = await startKafka({ folder, isShortLived: true });
     await createSmallTopics(prefix, broker.brokers);
     const app = await relay({ KAFKA_BROKERS: broker.brokers });
-    const users = await createUsers(client, 16);
-    await untilPublished();
+    const api = await startApi({ databaseUrl: fresh.url });
+    started.push(api);
+    await startAcmeOn(fresh, [api]);
+    const callers = startCallers([api.url], Math.random);
+    const untilMore = (answers: number, before = callers.ledger.length): Promise<true> =>
+      until(() => callers.ledger.length > before + answers, { timeoutMs: 60_000, what: 'callers to be answered' });
+    await untilMore(300);
+    const usualMs = median(callers.tookMs);
     await broker.kill();
-    const writing = load(users, 2);
+    const answered = callers.ledger.length;
     await until(() => app.logs().some(({ msg }) => msg === 'batch failed; it will come again'), { timeoutMs: 60_000 });
     // It lives, and it is ready: the database answers.
     expect((await fetch(`${app.url}/readyz`)).status).toBe(200);
     await delay(shortOrWhole(2_000, 60_000));
-    await writing.end();
+    await untilMore(300, answered);
+    const awayMs = median(callers.tookMs.slice(answered));
     const back = await startKafka({ folder, port: broker.port, isShortLived: true });
     expect(back.brokers).toBe(broker.brokers);
+    await callers.end();
     await untilPublished(120_000);
+    const users = [...new Set(callers.ledger.map(({ userId }) => userId))];
     const records = await ofUsers(events, users, back.brokers);
-    expect(guarded(records)).toEqual(await journalOf(users));
+    const told = guarded(records);
+    expect(told).toEqual(await journalOf(users));
+    for (const { userId, version } of callers.ledger) expect(told.get(userId)?.length).toBeGreaterThanOrEqual(version);
     expectSameCopies(records);
+    expect(callers.failures).toBe(0);
+    expect(awayMs).toBeLessThan(3 * usualMs + 50);
+    counted('answers of the API', { calls: callers.ledger.length, usualMs, awayMs });
     await app.kill();
     await back.kill();
   }, 240_000);
