@@ -43,7 +43,7 @@ export function toStructured<Data>(event: Envelope<string, Data>): StructuredEve
     time: event.time,
     ...(event.subject === null ? {} : { subject: event.subject }),
     partitionkey: event.key,
-    ...(event.version === null ? {} : { sequence: String(event.version).padStart(10, '0') }),
+    ...(event.version === null ? {} : { sequence: sequenceOf(event.version) }),
     epoch: String(event.epoch),
     entityid: event.entityId,
     dataschema: dataSchemaOf(event.type),
@@ -54,12 +54,31 @@ export function toStructured<Data>(event: Envelope<string, Data>): StructuredEve
   };
 }
 
-/** Binary mode: attributes as headers; the record's value is the JSON data alone. */
+/**
+ * Binary mode: the attributes of `toStructured` as headers; the record's value is the JSON data alone. Written out, because
+ * the relay does it for every record.
+ */
 export function toHeaders(event: Envelope): Record<string, string> {
-  const { data: _data, datacontenttype, traceparent, ...attributes } = toStructured(event);
-  const headers = Object.fromEntries(Object.entries(attributes).map(([name, value]) => [`ce_${name}`, value]));
-  return { ...headers, ...(traceparent === undefined ? {} : { traceparent }), 'content-type': datacontenttype };
+  const headers: Record<string, string> = {
+    ce_specversion: '1.0',
+    ce_id: event.id,
+    ce_source: `/identity/${event.entityId}`,
+    ce_type: event.type,
+    ce_time: event.time,
+  };
+  if (event.subject !== null) headers['ce_subject'] = event.subject;
+  headers['ce_partitionkey'] = event.key;
+  if (event.version !== null) headers['ce_sequence'] = sequenceOf(event.version);
+  headers['ce_epoch'] = String(event.epoch);
+  headers['ce_entityid'] = event.entityId;
+  headers['ce_dataschema'] = dataSchemaOf(event.type);
+  if (event.causationId !== null) headers['ce_causationid'] = event.causationId;
+  if (event.traceparent !== null) headers['traceparent'] = event.traceparent;
+  headers['content-type'] = contentType;
+  return headers;
 }
+
+const sequenceOf = (version: number): string => String(version).padStart(10, '0');
 
 /** The event of a Kafka record. Attributes that are not known here are ignored: they come from a newer service. */
 export function fromHeaders(headers: HeadersIn, value: Buffer | string | null): Envelope {
