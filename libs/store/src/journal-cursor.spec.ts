@@ -45,6 +45,8 @@ describe('A cursor of the journal', () => {
       '1.0.5-1-2..0',
     ];
     garbage.push(
+      '1.0.0..0',
+      '1.0..0.0',
       '1.0.a-a..0',
       '1.0.zzzzzzzzzzzzzz..0',
       '1.0. ..0',

@@ -78,7 +78,8 @@ function decodeSnapshot(text: string | undefined): Snapshot | null | undefined {
   if (text === undefined || text === '') return text === '' ? null : undefined;
   const numbers = text.split('-').map(decodeBigInt);
   const [xmax, ...distances] = numbers;
-  if (xmax === undefined || xmax === null || distances.length > runningMax) return undefined;
+  // 0 is no transaction: PostgreSQL takes no such snapshot.
+  if (xmax === undefined || xmax === null || xmax === 0n || distances.length > runningMax) return undefined;
   const running: bigint[] = [];
   for (const distance of distances) {
     if (distance === null || distance <= 0n || distance >= xmax) return undefined;
