@@ -76,7 +76,7 @@ export class AppModule {
         {
           provide: EventStreams,
           inject: [Database],
-          useFactory: (database: Database) => new EventStreams(database, settings.eventsRetentionDays),
+          useFactory: (database: Database) => new EventStreams(database, metrics, settings.eventsRetentionDays),
         },
         { provide: 'event document', useFactory: () => eventDocument(settings.kafkaTopicPrefix) },
         { provide: 'logger', useValue: logger },

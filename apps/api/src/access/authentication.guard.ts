@@ -26,6 +26,10 @@ export const CurrentCaller = createParamDecorator((_data: unknown, context: Exec
   return caller;
 });
 
+export function bearerOf({ headers }: FastifyRequest): string | undefined {
+  return /^Bearer ([\x21-\x7e]{1,512})$/i.exec(headers.authorization ?? '')?.[1];
+}
+
 export function callerOf(request: FastifyRequest): Caller | undefined {
   return (request as WithCaller).caller;
 }
@@ -46,7 +50,7 @@ export class AuthenticationGuard implements CanActivate {
     ]);
     if (need === 'public') return true;
     const request = context.switchToHttp().getRequest<WithCaller>();
-    const bearer = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(request.headers.authorization ?? '')?.[1];
+    const bearer = bearerOf(request);
     const caller = bearer === undefined ? null : await this.keys.authenticate(bearer);
     if (caller === null)
       throw new Refusal('unauthenticated', 'a valid API key is needed: Authorization: Bearer <api key>');

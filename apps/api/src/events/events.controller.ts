@@ -6,11 +6,11 @@ import { IsOptional } from '../request/is-optional.decorator.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { eventTypes, toStructured } from '#events';
 import type { Caller } from '#identity';
-import { Refusal } from '#identity';
+import { ApiKeys, Refusal } from '#identity';
 import type { FeedItem, FeedQuery } from '#store';
 import { Database, decodeCursor, envelopeOf, followFeed, readFeed } from '#store';
-import { CurrentCaller, Needs } from '../access/authentication.guard.js';
-import { EventStreams } from './event-streams.js';
+import { bearerOf, CurrentCaller, Needs } from '../access/authentication.guard.js';
+import { drained, EventStreams } from './event-streams.js';
 import { EventPage } from './events.answers.dto.js';
 
 const list = ({ value }: { value: unknown }): unknown => (typeof value === 'string' ? value.split(',') : value);
@@ -51,6 +51,7 @@ export class EventsController {
   constructor(
     private readonly database: Database,
     private readonly streams: EventStreams,
+    private readonly keys: ApiKeys,
   ) {}
 
   /** The event log for consumers without Kafka, in structured CloudEvents; `Accept: text/event-stream` streams it. */
@@ -63,8 +64,9 @@ export class EventsController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const isStream = (request.headers.accept ?? '').includes('text/event-stream');
-    const after = query.after ?? (isStream ? lastEventId : undefined) ?? null;
+    const isStream = request.method === 'GET' && (request.headers.accept ?? '').includes('text/event-stream');
+    // A browser comes back to the URL it began with, and says beside it how far it has got.
+    const after = (isStream ? lastEventId : undefined) ?? query.after ?? null;
     const feed: FeedQuery = {
       entityId: caller.entityId,
       after,
@@ -73,35 +75,48 @@ export class EventsController {
       retentionDays: this.streams.retentionDays,
     };
     if (after !== null && decodeCursor(after) === null) throw notACursor();
-    if (isStream) return this.stream(feed, reply);
+    if (isStream) return this.streams.whileOpen(reply.raw, (stop) => this.stream(feed, stop, request, reply));
     const page = await readFeed(this.database, feed);
     if (page === null) throw notACursor();
     const items = page.items.map((item) => structured(item, page.epoch));
     await reply.send({ items, nextCursor: page.nextCursor });
   }
 
-  private async stream(feed: FeedQuery, reply: FastifyReply): Promise<void> {
-    const stop = this.streams.open(reply.raw);
+  private async stream(
+    feed: FeedQuery,
+    stop: AbortSignal,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const { raw } = reply;
     reply.hijack();
-    reply.raw.writeHead(200, {
+    raw.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
-      'x-request-id': reply.request.id,
+      'x-request-id': request.id,
     });
-    reply.raw.write(': the log of user events and notices\n\n');
-    const beat = setInterval(() => reply.raw.write(': still here\n\n'), keepAliveMs);
+    raw.write(': the log of user events and notices\n\n');
+    const beat = setInterval(() => raw.writableNeedDrain || raw.write(': still here\n\n'), keepAliveMs);
     try {
-      for await (const page of followFeed(this.database, feed, this.streams.pulse, stop))
+      for await (const page of followFeed(this.database, feed, this.streams.pulse, stop)) {
+        if (!(await this.isStillLetIn(request))) return;
         for (const item of page.items) {
           const event = structured(item, page.epoch);
           const line = `id: ${item.cursor}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
-          if (!reply.raw.write(line)) await drained(reply, stop);
+          if (!raw.write(line)) await drained(raw, stop);
+          if (stop.aborted) return;
         }
+      }
     } finally {
       clearInterval(beat);
-      reply.raw.end();
     }
+  }
+
+  /** A stream outlives the moment in which its key was looked at; the key may have been revoked since. */
+  private async isStillLetIn(request: FastifyRequest): Promise<boolean> {
+    const caller = await this.keys.authenticate(bearerOf(request) ?? '');
+    return caller?.scopes.has('read') === true;
   }
 }
 
@@ -112,17 +127,4 @@ function structured({ row }: FeedItem, epoch: number): ReturnType<typeof toStruc
 function notACursor(): Refusal {
   const message = 'after is not a cursor of this feed';
   return new Refusal('invalid_request', message, { errors: [{ path: 'after', message }] });
-}
-
-/** A reader that does not read must not fill our memory. */
-function drained(reply: FastifyReply, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      reply.raw.off('drain', done);
-      stop.removeEventListener('abort', done);
-      resolve();
-    };
-    reply.raw.once('drain', done);
-    stop.addEventListener('abort', done, { once: true });
-  });
 }

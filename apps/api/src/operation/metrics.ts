@@ -15,6 +15,8 @@ export class Metrics implements Tally {
   /** Also the same on every replica, as the next one. */
   readonly openConflicts: Gauge;
   readonly parkedPushes: Gauge;
+  /** Of this process alone. */
+  readonly eventStreams: Gauge;
   private readonly wechatCalls: Histogram<'endpoint' | 'errcode'>;
 
   constructor() {
@@ -51,6 +53,11 @@ export class Metrics implements Tally {
     this.overdueAcknowledgements = new Gauge({
       name: 'unionlink_overdue_acknowledgements',
       help: 'Merges, reverts and erasures that a participant has not confirmed in time; counted up to 10000',
+      registers: [this.registry],
+    });
+    this.eventStreams = new Gauge({
+      name: 'unionlink_event_streams',
+      help: 'Open streams of /v1/events',
       registers: [this.registry],
     });
     this.wechatCalls = new Histogram({
