@@ -90,7 +90,8 @@ export class FeedSource implements Source {
     try {
       return await this.client.page(after, sink.wantsProposals, signal);
     } catch (error) {
-      if (!(error instanceof ServiceRefused) || error.status !== 400 || after === null) throw error;
+      const isUnknown = error instanceof ServiceRefused && error.status === 400 && error.paths.includes('after');
+      if (!isUnknown || after === null) throw error;
       sink.log('warn', 'the place in the feed is not known there any more; reading it from its start', { error });
       return null;
     }

@@ -26,6 +26,8 @@ export class ServiceRefused extends Error {
   constructor(
     readonly status: number,
     asked: string,
+    /** What the service itself found wrong; nothing where something in between refused. */
+    readonly paths: readonly string[] = [],
   ) {
     super(`${asked}: the identity service answered ${status}`);
   }
@@ -102,8 +104,8 @@ export class ServiceClient {
     });
     if (response.ok) return response;
     // Read to its end, so that the connection can be used again.
-    await response.arrayBuffer();
-    throw new ServiceRefused(response.status, `${method} ${path.split(/[/?]/, 3).join('/')}`);
+    const paths = pathsOf(await response.text());
+    throw new ServiceRefused(response.status, `${method} ${path.split(/[/?]/, 3).join('/')}`, paths);
   }
 }
 
@@ -115,6 +117,16 @@ function idOf(body: unknown): string {
   const user = typeof body === 'object' && body !== null && 'user' in body ? body.user : null;
   if (typeof user === 'object' && user !== null && 'id' in user && typeof user.id === 'string') return user.id;
   throw new Error('GET /v1/identities: the answer names no user');
+}
+
+/** Of a problem document with its `errors`; of anything else none. */
+function pathsOf(body: string): readonly string[] {
+  try {
+    const problem: { errors?: { path: string }[] } = JSON.parse(body);
+    return problem.errors?.map(({ path }) => path) ?? [];
+  } catch {
+    return [];
+  }
 }
 
 function isPage(body: unknown): body is FeedPage {
