@@ -101,6 +101,21 @@ describe('Services that follow the feed', () => {
     for (const id of people) expect(await versionsOf(id)).toEqual(expected);
   }, 120_000);
 
+  it('read from its start what is left of who was erased, and park nobody', async () => {
+    const openId = fresh();
+    const { id } = (await acme.resolved('a1', openId)).user;
+    const source = await born();
+    await link(id);
+    ok(await acme.operator.post('/v1/merges', { targetUserId: id, sourceUserIds: [source], reason: 'spec' }));
+    ok(await acme.operator.delete(`/v1/users/${id}?reason=spec`));
+    const follower = await follow('one');
+    await hears(await born());
+    expect((await follower.health()).parkedUsers).toBe(0);
+    const status = await database.query('SELECT status FROM unionlink_user WHERE user_id = $1', [id]);
+    expect(status).toEqual([{ status: 'erased' }]);
+    expect(await database.query('SELECT FROM unionlink_identity WHERE open_id = $1', [openId])).toEqual([]);
+  }, 60_000);
+
   it('keep their place where something in between refuses what they ask as malformed', async () => {
     const follower = await follow('one');
     await hears(await born());
