@@ -52,7 +52,8 @@ function cursorReader(
       const cursor = decodeCursor(place) ?? journalStart;
       const limit = 1 + Math.floor(random() * 40);
       const window = random() % 1 < 0.5 ? undefined : 1 + Math.floor(random() * 20);
-      const portion = await readPortion(database, { cursor, filter: null, limit, window });
+      const reach = random() % 1 < 0.5 ? undefined : 1 + Math.floor(random() * 60);
+      const portion = await readPortion(database, { cursor, filter: null, limit, window, reach });
       told.push(...toldOf(portion));
       place = encodeCursor(spoil(portion.next));
       // A portion of several looks ends at what was there when it began.

@@ -82,9 +82,17 @@ async function rewind(database: Database, cursor: SnapshotCursor, incarnation: n
   const stale = await lastIdBefore(database, incarnation / 1000 - rewindMs);
   let after = stale;
   const unread = [cursor, { seen: cursor.upto ?? cursor.seen, upto: null, after: 0, incarnation: 0 }];
-  for (const place of unread) {
-    const { rows } = await readPortion(database, { cursor: place, filter: null, limit: 1 });
-    after = Math.min(after, (rows[0]?.id ?? Number.MAX_SAFE_INTEGER) - 1);
-  }
+  for (const place of unread) after = Math.min(after, (await firstBehind(database, place)) - 1);
   return { ...journalStart, after, incarnation };
+}
+
+/** The id of the first row behind a place. */
+async function firstBehind(database: Database, place: SnapshotCursor): Promise<number> {
+  for (let cursor = place; ;) {
+    const { rows, isEnd, next } = await readPortion(database, { cursor, filter: null, limit: 1 });
+    const [first] = rows;
+    if (first !== undefined) return first.id;
+    if (isEnd) return Number.MAX_SAFE_INTEGER;
+    cursor = next;
+  }
 }

@@ -12,6 +12,19 @@ export interface PortionQuery {
   readonly upto?: Snapshot | undefined;
   /** Rows by transaction number among which the smallest id is looked for first; given, the short way is not tried. */
   readonly window?: number | undefined;
+  /** How many ids a statement inside a portion looks at; left out: a million. */
+  readonly reach?: number | undefined;
+}
+
+/**
+ * Inside a portion that was begun long ago, all that was written since is passed over: without a limit one statement would
+ * read to the end of the journal, and on a long one never come to its own.
+ */
+const reachMax = 1_000_000;
+
+/** The last id that a statement looks at. */
+export function reachOf({ cursor, reach = reachMax }: PortionQuery): number {
+  return cursor.upto === null ? Number.MAX_SAFE_INTEGER : cursor.after + reach;
 }
 
 /**
@@ -40,13 +53,15 @@ interface Source {
  * a smaller id would have had its number given out before any of their ids was drawn, so all of their transactions would
  * have been running at one moment, and so many connections there are not.
  */
-export function portionSql({ cursor, filter }: PortionQuery, isBounded: boolean): string {
+export function portionSql(query: PortionQuery, isBounded: boolean): string {
+  const { cursor, filter } = query;
   const { seen } = cursor;
   const isStart = seen !== null && cursor.upto === null;
   const lowest = `SELECT min(id) AS id, count(*) < $6::int OR count(DISTINCT xid) > current_setting('max_connections')::int
       + current_setting('max_prepared_transactions')::int + current_setting('max_worker_processes')::int AS is_exact
     FROM (SELECT xid, id FROM journal WHERE xid >= $2::xid8 ORDER BY xid, id LIMIT $6::int) recent`;
-  return rowsSql(filter, isBounded ? isVisible : '', true, {
+  const bound = `${isBounded ? isVisible : ''} AND j.id <= ${reachOf(query)}`;
+  return rowsSql(filter, bound, true, {
     with: `lowest AS MATERIALIZED (${isStart ? lowest : `SELECT 0 AS id, $6::int > 0 AS is_exact`})`,
     rows: `journal j WHERE j.id >= (SELECT id FROM lowest)
       ${seen === null ? 'AND $2::text IS NOT NULL' : `AND NOT pg_visible_in_snapshot(j.xid, ($2::text || ':' || $2::text || ':')::pg_snapshot)`}`,

@@ -2,7 +2,7 @@ import type { Database } from './database.js';
 import type { Snapshot, SnapshotCursor } from './journal-cursor.js';
 import { parseSnapshot, sawAsMuch, snapshotText } from './journal-cursor.js';
 import type { PortionQuery } from './journal-sql.js';
-import { filterValue, portionSql, tailMax, tailSql } from './journal-sql.js';
+import { filterValue, portionSql, reachOf, tailMax, tailSql } from './journal-sql.js';
 
 /** One row of the journal as its readers need it. */
 export interface JournalRow {
@@ -116,14 +116,16 @@ function boundOf({ cursor, upto }: PortionQuery): Snapshot | null {
   return upto;
 }
 
-function portionOf({ cursor, limit }: PortionQuery, meta: Meta, rows: readonly StoredRow[]): Portion {
+function portionOf(query: PortionQuery, meta: Meta, rows: readonly StoredRow[]): Portion {
+  const { cursor, limit } = query;
   const upto = parseSnapshot(meta.upto);
   const { incarnation } = meta;
-  const last = rows.at(-1);
-  const isEnd = rows.length < limit || last === undefined;
+  const isFull = rows.length >= limit;
+  const reached = isFull ? (rows.at(-1)?.id ?? 0) : reachOf(query);
+  const isEnd = !isFull && reached >= (meta.newest ?? 0);
   return {
     rows: rows.filter((row) => row.data !== null).map(journalRowOf),
-    next: isEnd ? { seen: upto, upto: null, after: 0, incarnation } : { ...cursor, upto, after: last.id, incarnation },
+    next: isEnd ? { seen: upto, upto: null, after: 0, incarnation } : { ...cursor, upto, after: reached, incarnation },
     upto,
     isEnd,
     epoch: meta.epoch,
