@@ -52,8 +52,7 @@ function cursorReader(
       const cursor = decodeCursor(place) ?? journalStart;
       const limit = 1 + Math.floor(random() * 40);
       const window = random() % 1 < 0.5 ? undefined : 1 + Math.floor(random() * 20);
-      const reach = random() % 1 < 0.5 ? undefined : 1 + Math.floor(random() * 60);
-      const portion = await readPortion(database, { cursor, filter: null, limit, window, reach });
+      const portion = await readPortion(database, { cursor, filter: null, limit, window });
       told.push(...toldOf(portion));
       place = encodeCursor(spoil(portion.next));
       // A portion of several looks ends at what was there when it began.
@@ -274,6 +273,26 @@ describe('A reader of the journal, beside writers that pause, overtake each othe
     const bounded = await readPortion(database, { cursor: place, filter: null, limit: 10, upto: older });
     const after = await readPortion(database, { cursor: bounded.next, filter: null, limit: 10 });
     expect([...bounded.rows, ...after.rows]).toEqual([]);
+  });
+
+  it('comes to the end of an old portion in steps, and tells nothing of what was written since', async () => {
+    const [client] = clients;
+    if (client === undefined) throw new Error('no writer');
+    const ids = async (): Promise<number[]> =>
+      (await database.query<{ id: number }>({ text: 'SELECT id FROM journal ORDER BY id' })).map(({ id }) => id);
+    const before = await ids();
+    let portion = await readPortion(database, { cursor: journalStart, filter: null, limit: 1 });
+    await createUsers(client, 50);
+    const told = toldOf(portion);
+    let steps = 0;
+    for (; !portion.isEnd; steps += 1) {
+      portion = await readPortion(database, { cursor: portion.next, filter: null, limit: 1_000, reach: 7 });
+      told.push(...toldOf(portion));
+    }
+    expect(told.map(({ id }) => id)).toEqual(before);
+    expect(steps).toBeGreaterThan(before.length / 7);
+    const since = await readPortion(database, { cursor: portion.next, filter: null, limit: 1_000 });
+    expect(since.rows).toHaveLength(50);
   });
 
   it('gets the same through the feed, page by page, narrowed or not', async () => {
