@@ -40,7 +40,15 @@ export interface App {
 
 export type LogLine = Readonly<Record<string, unknown>>;
 
-type AppName = 'api' | 'relay' | 'sandbox' | 'sibling';
+/** Under dist. */
+const programs = {
+  api: 'apps/api/src/main.js',
+  relay: 'apps/relay/src/main.js',
+  sandbox: 'apps/sandbox/src/main.js',
+  sibling: 'apps/sibling/src/main.js',
+  follower: 'test/follower/main.js',
+} as const;
+type AppName = keyof typeof programs;
 
 export const startApi = (options: AppOptions): Promise<App> => startApp('api', { waitFor: 'readyz', ...options });
 
@@ -59,6 +67,14 @@ export const startSandbox = (options: AppOptions = {}): Promise<App> =>
 export const startSibling = (options: AppOptions): Promise<App> =>
   startApp('sibling', { waitFor: 'livez', ...options });
 
+/** The specs' own service on the consumer kit, with the test run's broker unless the options say otherwise. */
+export const startFollower = (options: AppOptions): Promise<App> =>
+  startApp('follower', {
+    waitFor: 'readyz',
+    ...options,
+    env: { KAFKA_BROKERS: services.kafkaBrokers, ...options.env },
+  });
+
 /**
  * No source maps, which cost half of what a start takes; room for what a start throws away; and Prisma's WebAssembly as
  * the first compiler leaves it.
@@ -74,7 +90,7 @@ async function startApp(name: AppName, { databaseUrl, env, port: wanted, waitFor
   const child = startChild({
     name,
     command: process.execPath,
-    args: [...forShortLives, join(root, 'dist', 'apps', name, 'src', 'main.js')],
+    args: [...forShortLives, join(root, 'dist', programs[name])],
     env: environmentOf(databaseUrl, port, env),
     logFile,
     ownGroup: false,

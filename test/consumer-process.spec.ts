@@ -1,0 +1,167 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { patience, type Person, Scene } from './consumer-scene.js';
+import { Place } from './follower/place.js';
+import { ok } from './harness/acme.js';
+import { http } from './harness/http.js';
+import { startKafkaProxy } from './harness/kafka-proxy.js';
+import { services } from './harness/services.js';
+import { counted, shortOrWhole } from './harness/torture.js';
+import { until } from './harness/until.js';
+
+/** Guard and effect are one transaction, whatever the process or what is around it goes through. */
+describe('A process that follows the events', () => {
+  let scene: Scene;
+  const places: Place[] = [];
+
+  beforeAll(async () => {
+    scene = await Scene.open();
+  });
+  afterAll(() => scene.close());
+  afterEach(() => Promise.all(places.splice(0).map((place) => place.close())));
+
+  const open = async (): Promise<Place> => {
+    const place = await Place.open(scene);
+    places.push(place);
+    return place;
+  };
+
+  const link = async ({ id }: Person): Promise<Person> => {
+    const identity = { appId: 'a1', openId: scene.fresh('o') };
+    ok(await scene.acme.operator.post('/v1/identities', { ...identity, userId: id, reason: 'spec' }));
+    return { id, ...identity };
+  };
+
+  const unlink = async ({ appId, openId }: Person): Promise<void> => {
+    ok(await scene.acme.operator.delete(`/v1/identities/${appId}/${openId}?reason=spec`));
+  };
+
+  const parked = async (place: Place, person: Person): Promise<void> => {
+    await place.breakFor(person);
+    await place.openGate();
+    await link(person);
+    await place.untilParked(1);
+    await place.shutGate();
+    await place.mend();
+  };
+
+  /** Answers the versions that had an effect. */
+  const dies = async (
+    change: (place: Place, person: Person, other: Person) => Promise<unknown>,
+  ): Promise<readonly number[]> => {
+    const [place, person, other] = [await open(), await scene.born(), await scene.born()];
+    const doomed = await place.follow('doomed');
+    await place.untilAllAt([person, other], 1);
+    await place.shutGate();
+    await change(place, person, other);
+    await place.untilAtGate();
+    await doomed.kill();
+    await place.openGate();
+    await place.untilGone();
+    expect(await place.versions(person)).toEqual([1]);
+    const again = await place.follow('again');
+    await place.untilAllAt([person], 2);
+    await place.untilParked(0);
+    const last = await link(person);
+    await place.untilAllAt([person], 3);
+    await until(() => scene.agrees(place.database, [person, other, last]), patience);
+    const effects = (await place.effects([person, other])).map((effect) => `${effect.user_id} ${effect.version}`);
+    expect(effects).toEqual([...new Set(effects)]);
+    expect(await again.stop()).toMatchObject({ code: 0 });
+    return place.versions(person);
+  };
+
+  it('has each effect once though it dies between effect and commit: of a step, of a merge, of a step that waited', async () => {
+    const versions = await Promise.all([
+      dies((_place, person) => link(person)),
+      dies((_place, person, other) => scene.merge(other.id, person.id)),
+      dies(parked),
+    ]);
+    expect(versions).toEqual(versions.map(() => [1, 2, 3]));
+  });
+
+  const times = shortOrWhole(3, 20);
+  it(
+    `ends in time when it is told to stop under load, and has each effect once and in order over ${times} starts`,
+    async () => {
+      const [place, people] = [await open(), await scene.bornMany(6)];
+      const last = new Map(people.map(({ id }) => [id, 1]));
+      const over = new AbortController();
+      const load = async (person: Person): Promise<void> => {
+        while (!over.signal.aborted) {
+          await unlink(await link(person));
+          last.set(person.id, (last.get(person.id) ?? 0) + 2);
+        }
+      };
+      await (await place.follow('0')).stop();
+      const loading = Promise.all(people.map(load));
+      let slowestMs = 0;
+      for (let time = 1; time <= times; time += 1) {
+        const app = await place.follow(String(time), { waitFor: 'livez' });
+        // Every third one while it still begins.
+        if (time % 3 !== 0) await place.untilWorked(String(time), 30);
+        const toldAt = performance.now();
+        const { code } = await app.stop();
+        const tookMs = performance.now() - toldAt;
+        expect([time, code]).toEqual([time, 0]);
+        expect(tookMs).toBeLessThan(8_000);
+        slowestMs = Math.max(slowestMs, tookMs);
+      }
+      over.abort();
+      await loading;
+      const final = await place.follow('final');
+      for (const person of people) await place.untilAllAt([person], last.get(person.id) ?? 0);
+      expect(await final.stop()).toMatchObject({ code: 0 });
+      for (const person of people)
+        expect(await place.versions(person)).toEqual(Array.from({ length: last.get(person.id) ?? 0 }, (_, n) => n + 1));
+      const effects = [...last.values()].reduce((sum, version) => sum + version, 0);
+      counted('a follower stopped under load', { times, effects, slowestMs: Math.round(slowestMs) });
+    },
+    shortOrWhole(180_000, 900_000),
+  );
+
+  it('keeps its partitions through a transaction that takes longer than its session, and has the effect once', async () => {
+    const [place, person] = [await open(), await scene.born()];
+    const slow = await place.follow('slow');
+    await place.untilAllAt([person], 1);
+    const rejoined = (): number => slow.logs().filter(({ message }) => String(message).includes('re-joining')).length;
+    const before = rejoined();
+    await place.shutGate();
+    await link(person);
+    await place.untilAtGate();
+    // The session ends after 15 s without a heartbeat.
+    await delay(17_000);
+    await place.openGate();
+    await link(person);
+    await place.untilAllAt([person], 3);
+    expect([rejoined(), await place.versions(person)]).toEqual([before, [1, 2, 3]]);
+    expect(await slow.stop()).toMatchObject({ code: 0 });
+  });
+
+  /** Answers whether something came again. */
+  const goesOn = async (fault: 'refuse' | 'lose'): Promise<boolean> => {
+    const proxy = await startKafkaProxy(services.kafkaBrokers);
+    const [place, person] = [await open(), await scene.born()];
+    const env = { KAFKA_BROKERS: proxy.brokers };
+    const app = await place.follow('first', { env });
+    await place.untilAllAt([person], 1);
+    for (let version = 2; version <= 4; version += 1) {
+      const struck = proxy.next('offsetCommit', fault);
+      await link(person);
+      await struck.done;
+      await place.untilAllAt([person], version);
+    }
+    expect(await app.stop()).toMatchObject({ code: 0 });
+    const again = await place.follow('second', { env });
+    await link(person);
+    await place.untilAllAt([person], 5);
+    expect(await place.versions(person)).toEqual([1, 2, 3, 4, 5]);
+    const { body } = await http(again.url).get('/readyz');
+    expect(await again.stop()).toMatchObject({ code: 0 });
+    await proxy.close();
+    return body.applied.stale > 0;
+  };
+
+  it('goes on when the offsets behind an effect are not committed, or nobody hears of it, and knows what comes again', async () => {
+    expect(await Promise.all([goesOn('refuse'), goesOn('lose')])).toEqual([true, false]);
+  });
+});
