@@ -4,9 +4,12 @@ import { Place } from './follower/place.js';
 import { ok } from './harness/acme.js';
 import { http } from './harness/http.js';
 import { startKafkaProxy } from './harness/kafka-proxy.js';
+import type { App } from './harness/processes.js';
 import { services } from './harness/services.js';
 import { counted, shortOrWhole } from './harness/torture.js';
 import { until } from './harness/until.js';
+
+const says = (app: App, what: string): boolean => app.logs().some(({ message }) => String(message).includes(what));
 
 /** Guard and effect are one transaction, whatever the process or what is around it goes through. */
 describe('A process that follows the events', () => {
@@ -135,6 +138,27 @@ describe('A process that follows the events', () => {
     await place.untilAllAt([person], 3);
     expect([rejoined(), await place.versions(person)]).toEqual([before, [1, 2, 3]]);
     expect(await slow.stop()).toMatchObject({ code: 0 });
+  });
+
+  it('ends in time when it is told to stop while its database is away, and loses nothing', async () => {
+    const [place, person] = [await open(), await scene.born()];
+    const app = await place.follow('first');
+    await place.untilAllAt([person], 1);
+    await place.shutGate();
+    await link(person);
+    await place.untilAtGate();
+    await place.leave();
+    await until(() => says(app, 'tried again'), { ...patience, what: 'the pause between two tries' });
+    const toldAt = performance.now();
+    expect(await app.stop()).toMatchObject({ code: 0 });
+    expect(performance.now() - toldAt).toBeLessThan(8_000);
+    await place.openGate();
+    await place.comeBack();
+    expect(await place.versions(person)).toEqual([1]);
+    await place.follow('second');
+    await link(person);
+    await place.untilAllAt([person], 3);
+    expect(await place.versions(person)).toEqual([1, 2, 3]);
   });
 
   /** Answers whether something came again. */

@@ -11,7 +11,14 @@ export interface PgClient {
 
 /** What we need of pg's Pool. */
 export interface PgPool<Client extends PgClient> {
-  connect(): Promise<Client & { release(error?: Error | boolean): void }>;
+  connect(): Promise<Client & PgLoan>;
+}
+
+/** What a client of a pool has besides. */
+interface PgLoan {
+  release(error?: Error | boolean): void;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  off(event: 'error', listener: (error: Error) => void): unknown;
 }
 
 /** Your database through pg: `new PgStore(pool)`. Handlers get the client that has the transaction open. */
@@ -34,6 +41,9 @@ export class PgStore<Client extends PgClient> implements FollowerStore<Client> {
   async transaction<T>(work: (unit: Unit<Client>) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
     let broken: Error | undefined;
+    // The statement under way fails as well when the connection is lost; unheard, this event would end the process.
+    const onLost = (error: Error): void => void (broken = error);
+    client.on('error', onLost);
     try {
       await client.query('BEGIN');
       const result = await work({ tx: client, book: this.book(client) });
@@ -45,6 +55,7 @@ export class PgStore<Client extends PgClient> implements FollowerStore<Client> {
       await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
       throw error;
     } finally {
+      client.off('error', onLost);
       client.release(broken);
     }
   }
