@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { topicName, topics } from '#events';
 import { patience, type Person, Scene } from './consumer-scene.js';
 import { Place } from './follower/place.js';
 import { ok } from './harness/acme.js';
 import { http } from './harness/http.js';
+import { collectRecords, type KafkaRecord } from './harness/kafka.js';
 import { startKafkaProxy } from './harness/kafka-proxy.js';
 import type { App } from './harness/processes.js';
 import { services } from './harness/services.js';
@@ -36,6 +38,13 @@ describe('A process that follows the events', () => {
 
   const unlink = async ({ appId, openId }: Person): Promise<void> => {
     ok(await scene.acme.operator.delete(`/v1/identities/${appId}/${openId}?reason=spec`));
+  };
+
+  const untilPublished = (person: Person, version: number): Promise<unknown> => {
+    const isIt = ({ key, headers }: KafkaRecord): boolean =>
+      key === person.id && Number(headers['ce_sequence']) === version;
+    const events = topicName(scene.prefix, topics.userEvents);
+    return collectRecords(events, (records) => records.some(isIt), { timeoutMs: 60_000 });
   };
 
   const parked = async (place: Place, person: Person): Promise<void> => {
@@ -138,6 +147,41 @@ describe('A process that follows the events', () => {
     await place.untilAllAt([person], 3);
     expect([rejoined(), await place.versions(person)]).toEqual([before, [1, 2, 3]]);
     expect(await slow.stop()).toMatchObject({ code: 0 });
+  });
+
+  it('gives its partitions up between two transactions, and each effect comes once and in order', async () => {
+    const [place, people] = [await open(), await scene.bornMany(20)];
+    const [person] = people as [Person, ...Person[]];
+    const early = await place.follow('early');
+    await place.untilAllAt(people, 1);
+    await early.stop();
+    // Steps of one user are a transaction each, and these come in one batch.
+    for (let n = 0; n < 5; n += 1) await link(person);
+    await untilPublished(person, 6);
+    await place.shutGate();
+    const first = await place.follow('first', { waitFor: 'livez' });
+    await place.untilAtGate();
+    const second = await place.follow('second', { waitFor: 'livez' });
+    const groupIs = (state: string, members: number): Promise<unknown> =>
+      until(async () => (await place.group()) === `${state} ${members}`, { ...patience, what: `${state} ${members}` });
+    await groupIs('PreparingRebalance', 2);
+    await until(() => says(first, 'Heartbeat'), { ...patience, what: 'the first one to hear of it' });
+    await delay(shortOrWhole(0, 20_000));
+    await place.letOneThrough();
+    await groupIs('Stable', 2);
+    expect(await place.versions(person)).toEqual([1, 2]);
+    await place.openGate();
+    await place.untilAllAt([person], 6);
+    for (let n = 0; n < 3; n += 1) await Promise.all(people.map(link));
+    await Promise.all([place.untilAllAt([person], 9), place.untilAllAt(people, 4)]);
+    for (const { id } of people) {
+      const last = id === person.id ? 9 : 4;
+      expect(await place.versions({ id })).toEqual(Array.from({ length: last }, (_, n) => n + 1));
+    }
+    const [byFirst, bySecond] = [await place.workOf('first'), await place.workOf('second')];
+    expect(byFirst + bySecond).toBe(65);
+    expect(Math.min(byFirst, bySecond)).toBeGreaterThan(0);
+    for (const app of [first, second]) expect(await app.stop()).toMatchObject({ code: 0 });
   });
 
   it('ends in time when it is told to stop while its database is away, and loses nothing', async () => {

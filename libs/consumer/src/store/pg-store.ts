@@ -2,7 +2,7 @@ import type { FollowerStore, Unit } from '../book.js';
 import { FailedStatement } from './failed-statement.js';
 import { SqlBook } from './sql-book.js';
 import type { Query } from './sql-desk.js';
-import { tables, tablesLock } from './tables.js';
+import { missingTables, tablesLock, tablesThere } from './tables.js';
 
 /** What we need of pg's PoolClient. */
 export interface PgClient {
@@ -28,7 +28,8 @@ export class PgStore<Client extends PgClient> implements FollowerStore<Client> {
   async ensureTables(): Promise<void> {
     await this.transaction(async ({ tx }) => {
       await tx.query(tablesLock);
-      for (const statement of tables) await tx.query(statement);
+      const { rows } = await tx.query(tablesThere);
+      for (const statement of missingTables(rows)) await tx.query(statement);
     });
   }
 

@@ -2,7 +2,7 @@ import type { FollowerStore, Unit } from '../book.js';
 import { FailedStatement } from './failed-statement.js';
 import { SqlBook } from './sql-book.js';
 import type { Query } from './sql-desk.js';
-import { tables, tablesLock } from './tables.js';
+import { missingTables, tablesLock, tablesThere } from './tables.js';
 
 /** What we need of a Prisma transaction client. */
 export interface PrismaTransaction {
@@ -25,7 +25,8 @@ export class PrismaStore<Tx extends PrismaTransaction> implements FollowerStore<
   async ensureTables(): Promise<void> {
     await this.transaction(async ({ tx }) => {
       await tx.$queryRawUnsafe(tablesLock);
-      for (const statement of tables) await tx.$executeRawUnsafe(statement);
+      const there = await tx.$queryRawUnsafe<unknown[]>(tablesThere);
+      for (const statement of missingTables(there)) await tx.$executeRawUnsafe(statement);
     });
   }
 

@@ -58,3 +58,16 @@ export const tables: readonly string[] = [
 
 /** Two replicas that start at once must not create the same table at the same time. */
 export const tablesLock = 'SELECT 1 AS locked FROM pg_advisory_xact_lock(7305808869232650000)';
+
+/** What is there already, where `tables` would be made. */
+export const tablesThere = `SELECT relname::text AS name FROM pg_class
+  WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())`;
+
+/**
+ * The statements that have something to do. An index that is there is not asked for again: that would wait for every
+ * transaction that is open on its table, and whoever writes next would wait behind it.
+ */
+export function missingTables(there: readonly unknown[]): readonly string[] {
+  const names = new Set((there as readonly { readonly name: string }[]).map(({ name }) => name));
+  return tables.filter((statement) => !names.has(/IF NOT EXISTS (\w+)/.exec(statement)?.[1] ?? ''));
+}
