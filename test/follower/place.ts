@@ -133,6 +133,11 @@ export class Place {
     return (await this.effects([person])).map(({ version }) => version);
   }
 
+  /** Of anybody: what had its effect more than once. */
+  repeated(): Promise<object[]> {
+    return this.database.query('SELECT user_id, version FROM done GROUP BY user_id, version HAVING count(*) > 1');
+  }
+
   async workOf(who: string): Promise<number> {
     return (await this.database.query('SELECT FROM done WHERE by_whom = $1', [who])).length;
   }
