@@ -45,6 +45,8 @@ export class TopicReader {
       readUncommitted: false,
       allowAutoTopicCreation: false,
       maxWaitTimeInMs: 500,
+      // One that came back after a stop would hold partitions and do nothing.
+      retry: { restartOnFailure: async () => !this.isStopping },
     });
     const { CRASH, FETCH, END_BATCH_PROCESS } = this.consumer.events;
     this.consumer.on(FETCH, () => (this.fetchedAt = performance.now()));
@@ -90,6 +92,7 @@ export class TopicReader {
     } finally {
       clearInterval(beating);
       this.workedAt = null;
+      this.isDatabaseAway = false;
     }
   }
 
