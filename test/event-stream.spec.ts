@@ -149,6 +149,16 @@ describe('The stream of events', () => {
     expect(reader.text()).not.toContain(after);
   });
 
+  it('is over when the journal cannot be read, and the process serves on', async () => {
+    const reader = await open({});
+    await hears(reader, await born());
+    await acme.database.query('ALTER TABLE journal RENAME TO journal_elsewhere');
+    await until(() => reader.isOver(), patience).finally(() =>
+      acme.database.query('ALTER TABLE journal_elsewhere RENAME TO journal'),
+    );
+    await hears(await open({}), await born());
+  });
+
   it('says while it has nothing to tell that it is still there', async () => {
     const reader = await open({ path: '/v1/events?types=identity.UserErased.v1' });
     await until(() => reader.text() !== '', patience);
