@@ -116,6 +116,16 @@ describe('Services that follow the feed', () => {
     expect(await database.query('SELECT FROM unionlink_identity WHERE open_id = $1', [openId])).toEqual([]);
   }, 60_000);
 
+  it('follow a service older than they are, which does not know all types that they ask for', async () => {
+    says = (request) => {
+      request.url = request.url?.replace(/types=[^&]*/, '$&,identity.NotYetKnown.v9') ?? '';
+      return false;
+    };
+    await follow('one');
+    await hears(await born());
+    expect(asked.filter(({ searchParams }) => searchParams.has('types'))).toHaveLength(1);
+  }, 60_000);
+
   it('keep their place where something in between refuses what they ask as malformed', async () => {
     const follower = await follow('one');
     await hears(await born());

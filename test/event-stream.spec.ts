@@ -157,6 +157,7 @@ describe('The stream of events', () => {
       acme.database.query('ALTER TABLE journal_elsewhere RENAME TO journal'),
     );
     await hears(await open({}), await born());
+    expect((await fetch(`${apiUrl()}/readyz`)).status).toBe(200);
   });
 
   it('says while it has nothing to tell that it is still there', async () => {

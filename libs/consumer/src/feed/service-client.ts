@@ -39,12 +39,15 @@ const requestTimeoutMs = 15_000;
 
 /** The part of the REST API that a follower needs. */
 export class ServiceClient {
+  private knowsOurTypes = true;
+
   constructor(private readonly options: ServiceOptions) {}
 
   async page(after: string | null, wantsProposals: boolean, signal: AbortSignal): Promise<FeedPage> {
-    const query = new URLSearchParams({ limit: String(pageMax), types: typesOf(wantsProposals) });
-    if (after !== null) query.set('after', after);
-    const response = await this.ask('GET', `/v1/events?${query.toString()}`, undefined, signal);
+    const place = { limit: String(pageMax), ...(after === null ? {} : { after }) };
+    const response = await this.narrowed(wantsProposals, (types) =>
+      this.ask('GET', `/v1/events?${new URLSearchParams({ ...place, ...types }).toString()}`, undefined, signal),
+    );
     const body: unknown = await response.json();
     if (!isPage(body)) throw new Error('GET /v1/events: the answer is not a page of events');
     return body;
@@ -52,16 +55,33 @@ export class ServiceClient {
 
   /** What comes behind `after`, as it comes, until `signal` fires. */
   async stream(after: string, wantsProposals: boolean, signal: AbortSignal): Promise<EventStream> {
-    const path = `/v1/events?${new URLSearchParams({ types: typesOf(wantsProposals) }).toString()}`;
     const opened = new AbortController();
     const tooLate = setTimeout(() => opened.abort(), requestTimeoutMs);
     try {
       const headers = { accept: 'text/event-stream', 'last-event-id': after };
-      const { body } = await this.send('GET', path, { headers, signal: AbortSignal.any([signal, opened.signal]) });
+      const either = AbortSignal.any([signal, opened.signal]);
+      const { body } = await this.narrowed(wantsProposals, (types) =>
+        this.send('GET', `/v1/events?${new URLSearchParams(types).toString()}`, { headers, signal: either }),
+      );
       if (body === null) throw new Error('GET /v1/events: the stream is empty');
       return new EventStream(body, after);
     } finally {
       clearTimeout(tooLate);
+    }
+  }
+
+  /** A service older than this library refuses types that it does not know: then all come, and are passed over here. */
+  private async narrowed(
+    wantsProposals: boolean,
+    ask: (types: { readonly types?: string }) => Promise<Response>,
+  ): Promise<Response> {
+    if (!this.knowsOurTypes) return ask({});
+    try {
+      return await ask({ types: typesOf(wantsProposals) });
+    } catch (error) {
+      if (!(error instanceof ServiceRefused) || !error.paths.includes('types')) throw error;
+      this.knowsOurTypes = false;
+      return ask({});
     }
   }
 
