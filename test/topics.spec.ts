@@ -38,7 +38,7 @@ describe('Topics that are there when a relay starts', () => {
 
   it('get the settings they lack, keep those of others, and a short retention is told and left', async () => {
     await set(observations, { 'cleanup.policy': 'delete', 'compression.type': 'gzip', 'segment.bytes': '20000000' });
-    await set(events, { 'cleanup.policy': 'delete', 'retention.ms': '3600000' });
+    await set(events, { 'cleanup.policy': 'delete', 'retention.ms': '3600000', 'compression.type': 'zstd' });
     const warnings: object[] = [];
     const counts = await prepareTopics(admin, { prefix, replicationFactor: 0 }, (what) => warnings.push(what));
     expect(counts.get(events)).toBe(3);
@@ -49,7 +49,11 @@ describe('Topics that are there when a relay starts', () => {
       'segment.bytes': '20000000',
       'max.message.bytes': '2097152',
     });
-    expect(await settingsOf(events)).toMatchObject({ 'retention.ms': '3600000', 'max.message.bytes': '2097152' });
+    expect(await settingsOf(events)).toMatchObject({
+      'retention.ms': '3600000',
+      'max.message.bytes': '2097152',
+      'compression.type': 'producer',
+    });
     expect(await settingsOf(`${prefix}identity.user-states.v1`)).toMatchObject({ 'delete.retention.ms': '604800000' });
   });
 });

@@ -41,6 +41,16 @@ describe('The settings of a topic that was there before', () => {
     },
   );
 
+  it('may be packed by the broker as everybody can read it, and not otherwise', () => {
+    const wanted = [{ name: 'compression.type', value: 'producer' }];
+    for (const good of ['producer', 'gzip', 'uncompressed'])
+      expect(decideSettings(wanted, [own('compression.type', good)]).mended).toBeNull();
+    for (const found of [own('compression.type', 'zstd'), given('compression.type', 'lz4')])
+      expect(decideSettings(wanted, [found]).mended).toEqual(wanted);
+    const unpacked = [{ name: 'compression.type', value: 'uncompressed' }];
+    expect(decideSettings(unpacked, [own('compression.type', 'gzip')]).mended).toEqual(unpacked);
+  });
+
   it('keep a retention that was chosen for them, and a shorter one is told', () => {
     const wanted = [{ name: 'retention.ms', value: '100' }];
     for (const enough of ['100', '101', '-1'])

@@ -11,6 +11,8 @@ export interface FoundSetting extends TopicSetting {
 
 /** More than we need is whoever runs the broker's to choose; -1 is for ever. */
 const atLeast = new Set(['max.message.bytes', 'delete.retention.ms', 'min.compaction.lag.ms', 'min.insync.replicas']);
+/** What every consumer can read, too. */
+const asGood: Readonly<Record<string, readonly string[]>> = { 'compression.type producer': ['gzip', 'uncompressed'] };
 /** Refused before, where it is wrong. */
 const policy = 'cleanup.policy';
 /** How long events are kept may be shortened for a topic on purpose: that is told, and left. */
@@ -39,6 +41,7 @@ export function decideSettings(wanted: readonly TopicSetting[], found: readonly 
 
 function isEnough({ name, value }: TopicSetting, found: string | undefined): boolean {
   if (found === undefined) return false;
-  if (!atLeast.has(name) && name !== retention) return found === value;
+  if (!atLeast.has(name) && name !== retention)
+    return found === value || asGood[`${name} ${value}`]?.includes(found) === true;
   return Number(found) < 0 || Number(found) >= Number(value);
 }

@@ -91,8 +91,9 @@ function configOf(topic: Topic, replicationFactor: number): { name: string; valu
     'message.timestamp.type': 'CreateTime',
     'max.message.bytes': String(topic === topics.deadLetters ? messageMaxBytes + deadLetterRoomBytes : messageMaxBytes),
   };
-  // The broker unpacks what a producer packed with a codec that KafkaJS does not have (lz4, snappy, zstd).
-  if (topic.direction === 'in') config['compression.type'] = 'uncompressed';
+  // KafkaJS does not have lz4, snappy and zstd: the broker unpacks what a producer packed with one of them, and packs nothing
+  // itself.
+  config['compression.type'] = topic.direction === 'in' ? 'uncompressed' : 'producer';
   if (topic.retentionMs !== null) config['retention.ms'] = String(topic.retentionMs);
   if (topic.cleanupPolicy === 'compact') {
     // A consumer may be away for a week and still sees what was deleted; nothing vanishes under one that is reading.
