@@ -1,8 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type { Message } from 'kafkajs';
+import type { Message, Producer, Transaction } from 'kafkajs';
+import { deadLetterRoomBytes, messageMaxBytes } from '../apps/relay/src/kafka/topics.js';
 import { type Acme, brokenInvariants, ok, startAcme } from './harness/acme.js';
 import { type CuttingProxy, startCuttingProxy } from './harness/cutting-proxy.js';
-import { createSmallTopics, freshTopicPrefix, type KafkaRecord, produce, readTopic } from './harness/kafka.js';
+import {
+  createSmallTopics,
+  freshTopicPrefix,
+  kafkaClient,
+  type KafkaRecord,
+  produce,
+  readTopic,
+} from './harness/kafka.js';
 import { type App, startRelay } from './harness/processes.js';
 import { services } from './harness/services.js';
 import { counted, shortOrWhole } from './harness/torture.js';
@@ -83,6 +91,13 @@ function mixed(many: readonly Message[], few: readonly Message[]): Message[] {
     const other = index % distance === 0 ? few[index / distance] : undefined;
     return other === undefined ? [message] : [other, message];
   });
+}
+
+/** KafkaJS writes a header without a value, as connectors do, but cannot count its bytes. */
+async function withNullHeaders(work: () => Promise<void>): Promise<void> {
+  const byteLength: typeof Buffer.byteLength = Buffer.byteLength.bind(Buffer);
+  Buffer.byteLength = (value, encoding) => ((value as unknown) === null ? 0 : byteLength(value, encoding));
+  await work().finally(() => (Buffer.byteLength = byteLength));
 }
 
 const hasWaited = (): boolean => relay.logs().some(({ msg }) => msg === 'records of an inbound topic are tried again');
@@ -208,6 +223,11 @@ describe('What comes in by Kafka', () => {
     await produce(observations, [{ ...observed({ appId: 'a1', openId: 'oGone' }, 'late'), timestamp: before }]);
     const [letter] = await untilLetters(['late']);
     expect(letter?.headers.reason).toBe('observation_stale');
+    // Nobody has seen tomorrow when handing it over.
+    const tomorrow = { appId: 'a1', openId: 'oGone', observedAt: '2999-01-01T00:00:00Z' };
+    await produce(observations, [{ ...observed(tomorrow, 'tomorrow'), timestamp: before }]);
+    const [early] = await untilLetters(['tomorrow']);
+    expect(early?.headers.reason).toBe('observation_stale');
     await produce(observations, [observed({ appId: 'a1', openId: 'oGone' }, 'a1:oGone')]);
     const returned = await until(async () => {
       const answer = await acme.operator.get<{ user: { id: string } }>('/v1/identities/a1/oGone');
@@ -215,6 +235,98 @@ describe('What comes in by Kafka', () => {
     }, patience);
     expect(returned).not.toBe(user.id);
   });
+});
+
+const inPartition = (partition: number, messages: readonly Message[]): Message[] =>
+  messages.map((message) => ({ ...message, partition }));
+const isKnown = async (openId: string): Promise<boolean> =>
+  (await count(`SELECT count(*) FROM identity WHERE open_id = '${openId}'`)) === 1;
+
+const begun = async (name: string): Promise<[Producer, Transaction]> => {
+  const transactionalId = `${prefix}${name}`;
+  const producer = kafkaClient().producer({ transactionalId, idempotent: true, maxInFlightRequests: 1 });
+  await producer.connect();
+  return [producer, await producer.transaction()];
+};
+const inTransaction = (openId: string): { topic: string; messages: Message[] } => ({
+  topic: observations,
+  messages: inPartition(0, [observed({ appId: 'a1', openId }, openId)]),
+});
+
+describe('What nobody foresaw by Kafka', () => {
+  it('stops nothing by its headers: many, without a value, or named as what every object inherits', async () => {
+    const many = Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`h${index}`, 'x']));
+    const withoutValue = { ce_causationid: null, traceparent: null } as never;
+    await withNullHeaders(() =>
+      produce(observations, [
+        ...inPartition(0, [
+          { key: 'inherited', value: 'x', headers: { constructor: 'a', ['__proto__']: 'b', toString: ['c', 'd'] } },
+          observed({ appId: 'a1', openId: 'oInherited' }),
+        ]),
+        ...inPartition(1, [
+          { key: 'null-header', value: 'x', headers: withoutValue },
+          observed({ appId: 'a1', openId: 'oNullHeader' }, 'a1:oNullHeader', withoutValue),
+        ]),
+        ...inPartition(2, [
+          { key: 'many-headers', value: 'x', headers: many },
+          observed({ appId: 'a1', openId: 'oManyHeaders' }, 'a1:oManyHeaders', many),
+        ]),
+      ]),
+    );
+    const letters = await untilLetters(['inherited', 'null-header', 'many-headers']);
+    expect(new Set(letters.map(({ headers }) => headers.reason))).toEqual(new Set(['not_json']));
+    for (const openId of ['oInherited', 'oNullHeader', 'oManyHeaders']) await until(() => isKnown(openId), patience);
+    expect(await lettersOf(new Set(['a1:oNullHeader', 'a1:oManyHeaders']))).toEqual([]);
+  }, 180_000);
+
+  it('has no effect where its transaction was undone, though another was open beside it', async () => {
+    const [one, first] = await begun('first');
+    const [other, second] = await begun('second');
+    await first.send(inTransaction('oUndone1'));
+    await second.send(inTransaction('oUndone2'));
+    // Ended in the other order than begun.
+    await second.abort();
+    await first.send(inTransaction('oUndone3'));
+    await first.abort();
+    const [third, kept] = await begun('third');
+    await kept.send(inTransaction('oKept'));
+    await kept.commit();
+    await Promise.all([one, other, third].map((producer) => producer.disconnect()));
+    await until(() => isKnown('oKept'), patience);
+    expect(await count(`SELECT count(*) FROM identity WHERE open_id LIKE 'oUndone%'`)).toBe(0);
+  });
+
+  it('is put aside without its value where somebody made the dead letters smaller than the record', async () => {
+    const admin = kafkaClient().admin();
+    await admin.connect();
+    const limitTo = (value: string): Promise<unknown> => {
+      const configEntries = [
+        { name: 'cleanup.policy', value: 'delete' },
+        { name: 'max.message.bytes', value },
+      ];
+      return admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: deadLetters, configEntries }] });
+    };
+    await limitTo('3000');
+    const keys = ['small', 'larger', 'beside'];
+    await produce(
+      observations,
+      inPartition(
+        1,
+        keys.map((key) => ({ key, value: 'x'.repeat(key === 'larger' ? 4_000 : 10), headers: { theirs: 'kept' } })),
+      ),
+    );
+    const letters = await untilLetters(keys);
+    await limitTo(String(messageMaxBytes + deadLetterRoomBytes));
+    await admin.disconnect();
+    const told = letters.map(({ key, value, headers }) => [key, value?.length, headers['value-bytes'], headers.theirs]);
+    expect(new Set(told)).toEqual(
+      new Set([
+        ['small', 10, undefined, 'kept'],
+        ['larger', 0, '4000', undefined],
+        ['beside', 10, undefined, 'kept'],
+      ]),
+    );
+  }, 120_000);
 });
 
 const answer = (id: string, more: object = {}): Message => ({

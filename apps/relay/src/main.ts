@@ -10,6 +10,7 @@ import { Database, relayApplicationName } from '#store';
 import type { Tracer } from '#tracing';
 import { Inbound } from './inbound/inbound.js';
 import { TopicRefused } from './kafka/topics.js';
+import { guardFetch } from './kafka/fetch-guard.js';
 import { guardTimer } from './kafka/timer-guard.js';
 import { Relay } from './publish/relay.js';
 import { RelayModule } from './relay.module.js';
@@ -24,7 +25,9 @@ async function main(): Promise<void> {
   const logger = pino({ level: settings.logLevel, base: { app: 'relay' }, timestamp: pino.stdTimeFunctions.isoTime });
   // We choose the partitioner; its warning is for those who do not.
   process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1';
-  if (!guardTimer()) logger.warn('this KafkaJS is not the one the timer guard was made for; it is left as it is');
+  const areGuarded = [guardTimer(), guardFetch()];
+  if (areGuarded.includes(false))
+    logger.warn('this KafkaJS is not the one that our guards were made for; it is left as it is');
   const relayId = randomUUID();
   const tracer = await tracerOf(settings, logger);
   const database = new Database({

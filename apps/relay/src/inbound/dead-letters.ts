@@ -4,7 +4,6 @@ import type { Letter } from './inbox.js';
 
 const keyMaxBytes = 64 * 1024;
 const headersMaxBytes = deadLetterRoomBytes / 4;
-const detailMax = 1_000;
 
 /**
  * The record of a letter: key, value and headers as received, and beside them why and from where. The dead letters have
@@ -23,12 +22,32 @@ export function letterRecord(topic: string, { record, reason }: Letter): SinkRec
     headers: {
       ...headers,
       reason: reason.code,
-      detail: reason.detail.slice(0, detailMax),
+      detail: reason.detail,
       'source-topic': record.topic,
       'source-partition': String(record.partition),
       'source-offset': record.offset,
       'source-timestamp': record.timestamp,
       ...(isValueCut ? { 'value-bytes': String(value.length) } : {}),
+    },
+  };
+}
+
+const bareKeyMaxBytes = 1_024;
+const ownHeaders = ['reason', 'detail', 'source-topic', 'source-partition', 'source-offset', 'source-timestamp'];
+
+/**
+ * For a topic that takes less than ours do, because somebody else made it so: why and from where, and how large the value
+ * was. The record itself is still where it came from; waiting for room would stop everything behind it.
+ */
+export function bareRecord({ topic, key, value, headers }: SinkRecord): SinkRecord {
+  const own = Object.entries(headers).filter(([name]) => ownHeaders.includes(name));
+  return {
+    topic,
+    key: Buffer.byteLength(key ?? '') <= bareKeyMaxBytes ? key : null,
+    value: value === null ? null : '',
+    headers: {
+      ...Object.fromEntries(own),
+      ...(value === null ? {} : { 'value-bytes': headers['value-bytes'] ?? String(Buffer.byteLength(value)) }),
     },
   };
 }

@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import type { Logger } from 'pino';
-import type { KafkaSink } from '../kafka/sink.js';
+import type { KafkaSink, SinkRecord } from '../kafka/sink.js';
 import type { RelayMetrics } from '../operation/metrics.js';
-import { cutBySize, letterRecord } from './dead-letters.js';
+import { bareRecord, cutBySize, letterRecord } from './dead-letters.js';
 import type { Inbox, InboundRecord, Letter } from './inbox.js';
+import { headersOf } from './inbox.js';
 import { settle } from './settle.js';
 
 export interface InboundReaderOptions {
@@ -30,6 +32,9 @@ const silentMs = 60_000;
 
 /** Of one chunk: a storm of poison must not fill the log too. */
 const loggedMax = 3;
+
+const isTooLarge = (error: unknown): boolean =>
+  error instanceof kafkajs.KafkaJSProtocolError && ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'].includes(error.type);
 
 /** The reader is stopping, or its partition is somebody else's: what is not done yet is left to whoever comes next. */
 class Interrupted extends Error {
@@ -116,7 +121,7 @@ export class InboundReader {
       this.checkInHand(payload);
       const chunk = messages.slice(start, start + chunkMax);
       const records = chunk.map(({ offset, timestamp, key, value, headers = {} }): InboundRecord => {
-        return { topic, partition, offset, timestamp, key, value, headers };
+        return { topic, partition, offset, timestamp, key, value, headers: headersOf(headers) };
       });
       await this.takeChunk(payload, records);
       const isLast = start + chunkMax >= messages.length;
@@ -145,17 +150,32 @@ export class InboundReader {
   }
 
   private async send(payload: EachBatchPayload, letters: readonly Letter[]): Promise<void> {
-    const { deadLettersTopic, sink } = this.options;
+    const { deadLettersTopic } = this.options;
     for (const records of cutBySize(letters.map((letter) => letterRecord(deadLettersTopic, letter)))) {
-      for (let isSent = false; !isSent;) {
-        try {
-          await sink.send(records);
-          isSent = true;
-        } catch (error) {
-          await this.later(payload, error, 'dead letters are sent again');
-        }
+      if (await this.isTaken(payload, records)) continue;
+      for (const record of records)
+        if (!(await this.isTaken(payload, [record]))) await this.sendBare(payload, bareRecord(record));
+    }
+  }
+
+  /** False: larger than the topic takes. Whatever else is in the way is waited for. */
+  private async isTaken(payload: EachBatchPayload, records: readonly SinkRecord[]): Promise<boolean> {
+    for (;;) {
+      try {
+        await this.options.sink.send(records);
+        return true;
+      } catch (error) {
+        if (isTooLarge(error)) return false;
+        await this.later(payload, error, 'dead letters are sent again');
       }
     }
+  }
+
+  private async sendBare(payload: EachBatchPayload, record: SinkRecord): Promise<void> {
+    const { logger, deadLettersTopic } = this.options;
+    logger.warn({ topic: deadLettersTopic }, 'the dead letters take less than a record: its value is left out');
+    while (!(await this.isTaken(payload, [record])))
+      await this.later(payload, 'larger than the topic takes', 'a dead letter without its value is sent again');
   }
 
   private async later(payload: EachBatchPayload, why: unknown, what: string): Promise<void> {

@@ -30,11 +30,14 @@ export interface Inbox {
   read(record: InboundRecord): Work;
 }
 
+/** Names of fields are in it, and they may be as long and as many as a record holds. */
+export const detailMax = 1_000;
+
 /** Why a record is put aside. */
 export interface Reason {
   /** `not_json`, `internal`, or the code of a refusal (docs/errors.md). */
   readonly code: string;
-  /** In words; never a value of the record. */
+  /** In words, `detailMax` characters at most; never a value of the record. */
   readonly detail: string;
 }
 
@@ -90,4 +93,17 @@ export function headerText({ headers }: InboundRecord, name: string): string | n
   const header = headers[name];
   const first = Array.isArray(header) ? header[0] : header;
   return first === undefined ? null : first.toString();
+}
+
+/** What was sent as headers. One without a value (null, as connectors write it) counts as absent: KafkaJS cannot send it on. */
+export function headersOf(received: Readonly<Record<string, unknown>>): IHeaders {
+  const entries = Object.entries(received).map(([name, header]): [string, Buffer[]] => {
+    const values: readonly unknown[] = Array.isArray(header) ? header : [header];
+    return [name, values.filter((value) => Buffer.isBuffer(value))];
+  });
+  return Object.fromEntries(
+    entries.flatMap(([name, [first, ...more]]): [string, Buffer | Buffer[]][] =>
+      first === undefined ? [] : [[name, more.length === 0 ? first : [first, ...more]]],
+    ),
+  );
 }

@@ -27,12 +27,13 @@ export class ObservationsInbox implements Inbox {
 }
 
 /**
- * Left out, the time it was seen is when it was handed over, not when we came to read it: a record that waited, or comes
+ * Left out or yet to come, the time it was seen is when it was handed over, not when we came to read it: a record that waited, or comes
  * again after a kill, must not bring back what was erased meanwhile (P7).
  */
 function asOf({ timestamp }: InboundRecord, observation: Observation): Observation {
   const stampedMs = Number(timestamp);
-  if (observation.observedAt !== null || !(stampedMs > 0)) return observation;
+  const { observedAt } = observation;
+  if ((observedAt !== null && observedAt.getTime() <= Date.now()) || !(stampedMs > 0)) return observation;
   return { ...observation, observedAt: new Date(Math.min(stampedMs, Date.now())) };
 }
 

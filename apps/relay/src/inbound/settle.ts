@@ -2,7 +2,7 @@ import type { FieldError } from '#identity';
 import { Refusal } from '#identity';
 import { isDataFault } from '#store';
 import type { Inbox, InboundRecord, Letter, Reason, Work } from './inbox.js';
-import { Unreadable } from './inbox.js';
+import { detailMax, Unreadable } from './inbox.js';
 import { wavesOf } from './waves.js';
 
 export interface Pace {
@@ -74,7 +74,8 @@ async function attempt(item: Readable): Promise<{ readonly item: Readable; reado
 function reasonOf(error: unknown): Reason | null {
   if (error instanceof Unreadable) return { code: error.code, detail: error.message };
   if (!(error instanceof Refusal) || error.code === 'unavailable') return null;
-  return { code: error.code, detail: [...new Set([error.message, ...fieldsOf(error)])].join('; ') };
+  const detail = [...new Set([error.message, ...fieldsOf(error)])].join('; ').slice(0, detailMax);
+  return { code: error.code, detail };
 }
 
 /** The fields at fault, each with its rule. */
