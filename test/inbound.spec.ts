@@ -327,6 +327,29 @@ describe('What nobody foresaw by Kafka', () => {
       ]),
     );
   }, 120_000);
+
+  it('is refused for what it is and in a few words, however deep, wide or late', async () => {
+    const nested = '['.repeat(50_000) + ']'.repeat(50_000);
+    const wide = Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`x${index}`, 1]));
+    const late = { unionId: 'uLate', source: 'client_claim', observedAt: '9999-12-31T23:59:59-23:59' };
+    const values = {
+      deep: `{"appId":"a1","openId":"oDeep","more":${nested}}`,
+      deepId: `{"appId":"a1","openId":${nested}}`,
+      wide: JSON.stringify({ appId: 'a1', openId: 'oWide', ...wide }),
+      longName: JSON.stringify({ appId: 'a1', openId: 'oLong', ['x'.repeat(900_000)]: 1 }),
+      tooLate: JSON.stringify({ appId: 'a1', openId: 'oLate', ...late }),
+    };
+    for (const [key, value] of Object.entries(values)) await produce(observations, [{ key, value }]);
+    await produce(acknowledgements, [{ key: 'deepAnswer', value: `{"kind":"party","id":${nested},"more":${nested}}` }]);
+    const keys = [...Object.keys(values), 'deepAnswer'];
+    const letters = await untilLetters(keys);
+    expect(new Map(letters.map(({ key, headers }) => [key, headers.reason]))).toEqual(
+      new Map(keys.map((key) => [key, 'invalid_request'])),
+    );
+    expect(Math.max(...relay.logs().map((line) => JSON.stringify(line).length))).toBeLessThan(10_000);
+    const byRest = await acme.operator.post('/v1/identities/resolve', { appId: 'a1', openId: 'oLate', ...late });
+    expect(byRest.status).toBe(400);
+  }, 120_000);
 });
 
 const answer = (id: string, more: object = {}): Message => ({

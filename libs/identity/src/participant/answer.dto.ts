@@ -1,7 +1,7 @@
 import { plainToInstance, Transform } from 'class-transformer';
 import { IsIn, IsOptional, IsString, Matches, validateSync } from 'class-validator';
 import { Refusal } from '../problem.js';
-import { fieldErrors } from '../resolve/door.js';
+import { fieldErrors, shallow } from '../resolve/door.js';
 
 const detailMax = 1000;
 const storable = ({ value }: { value: unknown }): unknown =>
@@ -36,7 +36,7 @@ export class AnswerDto {
 export function admitAnswer(raw: unknown): AnswerDto {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
     throw new Refusal('invalid_request', 'an answer is an object');
-  const answer = plainToInstance(AnswerDto, raw);
+  const answer = plainToInstance(AnswerDto, shallow(raw));
   const errors = validateSync(answer, { whitelist: true, forbidUnknownValues: true });
   if (errors.length > 0)
     throw new Refusal('invalid_request', 'the answer is not valid', { errors: fieldErrors(errors) });
