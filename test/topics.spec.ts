@@ -1,6 +1,7 @@
 import kafkajs, { type Admin } from 'kafkajs';
 import { prepareTopics } from '../apps/relay/src/kafka/topics.js';
 import { createSmallTopics, freshTopicPrefix, kafkaClient } from './harness/kafka.js';
+import { until } from './harness/until.js';
 
 describe('Topics that are there when a relay starts', () => {
   const prefix = freshTopicPrefix();
@@ -8,8 +9,8 @@ describe('Topics that are there when a relay starts', () => {
   const events = `${prefix}identity.user-events.v1`;
   let admin: Admin;
 
-  const set = (name: string, settings: Record<string, string>): Promise<unknown> =>
-    admin.alterConfigs({
+  const set = async (name: string, settings: Record<string, string>): Promise<void> => {
+    await admin.alterConfigs({
       validateOnly: false,
       resources: [
         {
@@ -19,6 +20,8 @@ describe('Topics that are there when a relay starts', () => {
         },
       ],
     });
+    await shows(name, settings);
+  };
 
   const settingsOf = async (name: string): Promise<Record<string, string>> => {
     const resource = { type: kafkajs.ConfigResourceTypes.TOPIC, name };
@@ -27,6 +30,15 @@ describe('Topics that are there when a relay starts', () => {
       ({ configSource }) => configSource === kafkajs.ConfigSource.TOPIC_CONFIG,
     );
     return Object.fromEntries(own.map(({ configName, configValue }) => [configName, configValue]));
+  };
+
+  /** A broker answers before it has heard of a change itself. */
+  const shows = async (name: string, settings: Record<string, string>): Promise<void> => {
+    const isShown = async (): Promise<boolean> => {
+      const found = await settingsOf(name);
+      return Object.entries(settings).every(([key, value]) => found[key] === value);
+    };
+    await until(isShown, { timeoutMs: 10_000, what: `${name} with ${JSON.stringify(settings)}` });
   };
 
   beforeAll(async () => {
@@ -43,17 +55,17 @@ describe('Topics that are there when a relay starts', () => {
     const counts = await prepareTopics(admin, { prefix, replicationFactor: 0 }, (what) => warnings.push(what));
     expect(counts.get(events)).toBe(3);
     expect(warnings).toEqual([{ topic: events, reason: 'retention.ms is less than is promised to consumers' }]);
-    expect(await settingsOf(observations)).toMatchObject({
+    await shows(observations, {
       'cleanup.policy': 'delete',
       'compression.type': 'uncompressed',
       'segment.bytes': '20000000',
       'max.message.bytes': '2097152',
     });
-    expect(await settingsOf(events)).toMatchObject({
+    await shows(events, {
       'retention.ms': '3600000',
       'max.message.bytes': '2097152',
       'compression.type': 'producer',
     });
-    expect(await settingsOf(`${prefix}identity.user-states.v1`)).toMatchObject({ 'delete.retention.ms': '604800000' });
+    await shows(`${prefix}identity.user-states.v1`, { 'delete.retention.ms': '604800000' });
   });
 });
