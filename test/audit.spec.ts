@@ -1,9 +1,19 @@
-import { Database, type SealBreak, verifySeals } from '../libs/store/src/index.js';
+import { JournalSeals } from '../libs/identity/src/index.js';
+import {
+  Database,
+  encodeCursor,
+  journalStart,
+  readPortion,
+  type SealBreak,
+  verifySeals,
+} from '../libs/store/src/index.js';
 import { type Acme, ok, startAcme } from './harness/acme.js';
 import { runCli } from './harness/cli.js';
+import { freshDatabase } from './harness/database.js';
 import { startApi } from './harness/processes.js';
 import { shortOrWhole } from './harness/torture.js';
 import { until } from './harness/until.js';
+import { connect, createUsers } from './relay-people.js';
 
 /** Scenes of somebody who writes past the service, at the tables themselves. */
 describe('The audit trail', () => {
@@ -52,6 +62,22 @@ describe('The audit trail', () => {
     );
     return resolved.map(({ user }) => user.id);
   };
+
+  it('is sealed to its end from inside an old portion, however much was written since', async () => {
+    const own = await freshDatabase();
+    const database = new Database({ url: own.url, poolMax: 2, applicationName: 'spec' });
+    const client = await connect(own.url);
+    await createUsers(client, 2);
+    const { next } = await readPortion(database, { cursor: journalStart, filter: null, limit: 1 });
+    await own.query('UPDATE audit_place SET cursor = $1', [encodeCursor(next)]);
+    await own.query(`SELECT setval(pg_get_serial_sequence('journal', 'id'), 3000000)`);
+    await createUsers(client, 3);
+    const seals = new JournalSeals(database);
+    expect((await seals.run()) + (await seals.run())).toBe(4);
+    expect(await seals.run()).toBe(0);
+    await Promise.all([client.end(), database.close()]);
+    await own.drop();
+  });
 
   it('is whole while nobody writes past the service, with merges, splits and conflicts in it', async () => {
     const [a = '', b = ''] = await people(30, 'whole');

@@ -22,6 +22,8 @@ export const auditedColumns = `j.id, to_char(j.recorded_at AT TIME ZONE 'UTC', '
 export interface Unsealed {
   readonly place: string | null;
   readonly portion: Portion;
+  /** Inside a portion that was begun before there may be nothing, and more behind it: then the place moves all the same. */
+  readonly isNothingLeft: boolean;
 }
 
 export async function readSealPlace(database: Database): Promise<{ text: string | null; cursor: SnapshotCursor }> {
@@ -38,7 +40,8 @@ export async function readSealPlace(database: Database): Promise<{ text: string 
 
 export async function readUnsealed(database: Database): Promise<Unsealed> {
   const { text, cursor } = await readSealPlace(database);
-  return { place: text, portion: await readPortion(database, { cursor, filter: null, limit: sealMax }) };
+  const portion = await readPortion(database, { cursor, filter: null, limit: sealMax });
+  return { place: text, portion, isNothingLeft: cursor.upto === null && portion.isEnd && portion.rows.length === 0 };
 }
 
 /**

@@ -27,8 +27,8 @@ export class ObservationsInbox implements Inbox {
 }
 
 /**
- * Left out or yet to come, the time it was seen is when it was handed over, not when we came to read it: a record that waited, or comes
- * again after a kill, must not bring back what was erased meanwhile (P7).
+ * Left out or yet to come, the time it was seen is when it was handed over, not when we came to read it: a record that
+ * waited, or comes again after a kill, must not bring back what was erased meanwhile (P7).
  */
 function asOf({ timestamp }: InboundRecord, observation: Observation): Observation {
   const stampedMs = Number(timestamp);

@@ -22,7 +22,7 @@ export class JournalSeals {
     let sealed = 0;
     for (let portion = 0; portion < portionsMax; portion += 1) {
       const unsealed = await readUnsealed(this.database);
-      if (unsealed.portion.rows.length === 0) return sealed;
+      if (unsealed.isNothingLeft) return sealed;
       if (!(await holdDuty(this.database, duty, this.owner))) return sealed;
       sealed += await appendSeals(this.database, unsealed);
       if (unsealed.portion.isEnd) return sealed;
